@@ -1,0 +1,184 @@
+#define _GNU_SOURCE
+#define XXH_INLINE_ALL
+#include "CCairn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#if defined(__x86_64__)
+// From libxxhash, which picks SSE2, AVX2 or AVX-512 when it is first called.
+extern unsigned long long XXH3_64bits_withSeed_dispatch(const void *, size_t, unsigned long long);
+enum { inlineBytesMax = 256 };
+#endif
+
+uint64_t cairn_hash(const void *bytes, size_t count, uint64_t seed) {
+#if defined(__x86_64__)
+  if (count > inlineBytesMax) return XXH3_64bits_withSeed_dispatch(bytes, count, seed);
+#endif
+  return XXH3_64bits_withSeed(bytes, count, seed);
+}
+
+void cairn_hash128(const void *bytes, size_t count, uint64_t halves[2]) {
+  XXH128_hash_t hash = XXH3_128bits(bytes, count);
+  halves[0] = hash.low64;
+  halves[1] = hash.high64;
+}
+
+// MARK: Readers
+
+_Thread_local cairn_reader *cairn_reader_of_thread;
+static cairn_reader *readers;
+_Static_assert(sizeof(cairn_reader) == 64, "a reader slot is a cache line");
+static pthread_key_t readerKey;
+static pthread_once_t readerOnce = PTHREAD_ONCE_INIT;
+
+static void reader_release(void *slot) {
+  cairn_reader *reader = slot;
+  cairn_reader_of_thread = NULL;
+  __atomic_store_n(&reader->epoch, 0, __ATOMIC_RELEASE);
+  __atomic_store_n(&reader->owned, 0, __ATOMIC_RELEASE);
+}
+
+static void reader_prepare(void) { pthread_key_create(&readerKey, reader_release); }
+
+cairn_reader *cairn_reader_register(void) {
+  pthread_once(&readerOnce, reader_prepare);
+  cairn_reader *reader = __atomic_load_n(&readers, __ATOMIC_ACQUIRE);
+  for (; reader; reader = reader->next) {
+    uint32_t unowned = 0;
+    if (__atomic_compare_exchange_n(&reader->owned, &unowned, 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) break;
+  }
+  if (!reader) {
+    reader = aligned_alloc(64, sizeof *reader);
+    if (!reader) abort();  // Without a slot a read cannot be made safe; 64 bytes are not to be had.
+    memset(reader, 0, sizeof *reader);
+    reader->owned = 1;
+    reader->next = __atomic_load_n(&readers, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&readers, &reader->next, reader, 1, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    }
+  }
+  reader->depth = 0;
+  pthread_setspecific(readerKey, reader);
+  cairn_reader_of_thread = reader;
+  return reader;
+}
+
+cairn_reader *cairn_reader_first(void) { return __atomic_load_n(&readers, __ATOMIC_ACQUIRE); }
+
+// From linux/membarrier.h.
+enum { membarrierPrivateExpedited = 1 << 3, membarrierRegisterPrivateExpedited = 1 << 4 };
+
+int cairn_membarrier(void) {
+#ifdef SYS_membarrier
+  return (int)syscall(SYS_membarrier, membarrierPrivateExpedited, 0, 0);
+#else
+  return -1;
+#endif
+}
+
+int cairn_membarrier_register(void) {
+#ifdef SYS_membarrier
+  return (int)syscall(SYS_membarrier, membarrierRegisterPrivateExpedited, 0, 0);
+#else
+  return -1;
+#endif
+}
+
+// MARK: System calls
+
+int cairn_open_at(int directory, const char *path, int flags, unsigned mode) {
+  return openat(directory, path, flags, (mode_t)mode);
+}
+
+int cairn_reserve(int descriptor, int64_t start, int64_t byteCount) {
+  return fallocate(descriptor, 0, start, byteCount);
+}
+
+int cairn_random(uint64_t *value) { return getrandom(value, sizeof *value, 0) == sizeof *value ? 0 : -1; }
+
+int cairn_lock_exclusively(int descriptor) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
+#ifdef F_OFD_SETLK
+  return fcntl(descriptor, F_OFD_SETLK, &lock);
+#else
+  return fcntl(descriptor, F_SETLK, &lock);
+#endif
+}
+
+// An open-file-description lock lives until its last descriptor is closed, and a forked child inherits one: so the
+// child closes it before anything else happens there.
+enum { childClosedMax = 256 };
+static int childClosed[childClosedMax];
+static pthread_once_t childOnce = PTHREAD_ONCE_INIT;
+
+static void child_close_all(void) {
+  for (int i = 0; i < childClosedMax; i++) {
+    int descriptor = __atomic_exchange_n(&childClosed[i], 0, __ATOMIC_RELAXED) - 1;
+    if (descriptor >= 0) close(descriptor);
+  }
+}
+
+static void child_prepare(void) { pthread_atfork(NULL, NULL, child_close_all); }
+
+int cairn_close_in_children(int descriptor) {
+  pthread_once(&childOnce, child_prepare);
+  for (int i = 0; i < childClosedMax; i++) {
+    int unused = 0;
+    if (__atomic_compare_exchange_n(&childClosed[i], &unused, descriptor + 1, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+      return 1;
+  }
+  return 0;
+}
+
+int cairn_keep_in_children(int descriptor) {
+  for (int i = 0; i < childClosedMax; i++) {
+    int stored = descriptor + 1;
+    if (__atomic_compare_exchange_n(&childClosed[i], &stored, 0, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return 1;
+  }
+  return 0;
+}
+
+#if defined(__linux__)
+// From linux/futex.h, with the process-private flag.
+enum { futexWaitPrivate = 0 | 128, futexWakePrivate = 1 | 128 };
+
+void cairn_futex_wait(const void *word, uint32_t expected, int64_t nanoseconds) {
+  struct timespec timeout = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+  syscall(SYS_futex, word, futexWaitPrivate, expected, nanoseconds < 0 ? NULL : &timeout, NULL, 0);
+}
+
+void cairn_futex_wake(const void *word, int count) { syscall(SYS_futex, word, futexWakePrivate, count, NULL, NULL, 0); }
+#endif
+
+void *cairn_page_wiped_in_children(void) {
+  long size = sysconf(_SC_PAGESIZE);
+  void *page = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return NULL;
+#ifdef MADV_WIPEONFORK
+  madvise(page, (size_t)size, MADV_WIPEONFORK);
+#endif
+  return page;
+}
+
+int cairn_thread_start(void *(*body)(void *), void *context, uint64_t *thread) {
+  pthread_t id;
+  // The thread must not take signals that the program expects elsewhere.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int result = pthread_create(&id, NULL, body, context);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  *thread = (uint64_t)id;
+  return result;
+}
+
+void cairn_thread_join(uint64_t thread) { pthread_join((pthread_t)thread, NULL); }

@@ -1,0 +1,140 @@
+extension Store {
+  // MARK: One key
+
+  /// Calls `body` with the value of a key, in place: nothing is copied, nothing allocated.
+  ///
+  /// The span is valid until `body` returns. What `body` reads does not change, even if the key is overwritten
+  /// meanwhile; but the store cannot give back memory while it runs, so keep it short.
+  ///
+  /// - Returns: what `body` returns, or `nil` if there is no such key.
+  /// - Throws: `.damaged` if the record fails its checksum; `.closed`, `.usedAfterFork`.
+  /// - Complexity: one cache line of the index and the record itself.
+  @inlinable
+  public func withValue<Key: ByteLending & ~Copyable & ~Escapable, Result>(
+    for key: borrowing Key, _ body: (RawSpan) -> Result
+  ) throws(StoreError) -> Result? {
+    try key.withBytes { (key: RawSpan) throws(StoreError) -> Result? in
+      guard let found = try _beginRead(key) else { return nil }
+      defer { found.end() }
+      return body(found.value)
+    }
+  }
+
+  /// The same for a body that throws.
+  @inlinable
+  @_disfavoredOverload
+  public func withValue<Key: ByteLending & ~Copyable & ~Escapable, Result>(
+    for key: borrowing Key, _ body: (RawSpan) throws -> Result
+  ) throws -> Result? {
+    try key.withBytes { (key: RawSpan) throws -> Result? in
+      guard let found = try _beginRead(key) else { return nil }
+      defer { found.end() }
+      return try body(found.value)
+    }
+  }
+
+  /// The value of a key, or `nil` if there is none. Allocates an array for it.
+  public func value<Key: ByteLending & ~Copyable & ~Escapable>(for key: borrowing Key) throws(StoreError) -> [UInt8]? {
+    try withFound(key) { $0?.value.array() }
+  }
+
+  /// Copies the value of a key to the beginning of `buffer`.
+  ///
+  /// - Returns: the length of the value in bytes, or `nil` if there is no such key. If it is greater than the buffer,
+  ///   nothing was copied.
+  public func copyValue<Key: ByteLending & ~Copyable & ~Escapable>(
+    for key: borrowing Key, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(StoreError) -> Int? {
+    try withFound(key) { found in
+      guard let value = found?.value else { return nil }
+      if value.count <= buffer.count { unsafe MemoryView(buffer).copy(value, at: 0) }
+      return value.count
+    }
+  }
+
+  /// Appends the value of a key to an array. Returns whether there was one.
+  public func appendValue<Key: ByteLending & ~Copyable & ~Escapable>(
+    for key: borrowing Key, to array: inout [UInt8]
+  ) throws(StoreError) -> Bool {
+    try withFound(key) { found in
+      guard let value = found?.value else { return false }
+      unsafe array.append(contentsOf: UnsafeRawBufferPointer(start: value.pointer, count: value.count))
+      return true
+    }
+  }
+
+  /// Whether there is such a key. Verifies the record as any read does.
+  public func contains<Key: ByteLending & ~Copyable & ~Escapable>(_ key: borrowing Key) throws(StoreError) -> Bool {
+    try withFound(key) { $0 != nil }
+  }
+
+  /// The version of a key: the sequence of the put that gave it its value; `nil` if there is no such key.
+  public func version<Key: ByteLending & ~Copyable & ~Escapable>(of key: borrowing Key) throws(StoreError) -> UInt64? {
+    try withFound(key) { $0?.header.sequence }
+  }
+
+  /// The value of a key together with its version, for ``put(_:for:ifVersion:expires:durability:)``.
+  public func entry<Key: ByteLending & ~Copyable & ~Escapable>(
+    for key: borrowing Key
+  ) throws(StoreError) -> (value: [UInt8], version: UInt64)? {
+    try withFound(key) { found in found.map { ($0.value.array(), $0.header.sequence) } }
+  }
+
+  // MARK: Inside
+
+  @inline(__always)
+  private func withFound<Key: ByteLending & ~Copyable & ~Escapable, Result>(
+    _ key: borrowing Key, _ body: (FoundRecord?) -> Result
+  ) throws(StoreError) -> Result {
+    try key.withBytes { (bytes: RawSpan) throws(StoreError) -> Result in
+      try bytes.withView { (key: MemoryView) throws(StoreError) -> Result in
+        let slot = Reclaimer.shared.enter()
+        defer { slot.leave() }
+        return body(try engine.find(key))
+      }
+    }
+  }
+
+  /// The half of a read that is compiled here; the other half is inlined where it is called.
+  @usableFromInline
+  func _beginRead(_ key: RawSpan) throws(StoreError) -> _FoundValue? {
+    let slot = Reclaimer.shared.enter()
+    do throws(StoreError) {
+      let found = try key.withView { (key: MemoryView) throws(StoreError) in try engine.find(key) }
+      if let found { return _FoundValue(found.value, slot) }
+    } catch {
+      slot.leave()
+      throw error
+    }
+    slot.leave()
+    return nil
+  }
+}
+
+/// A value that is being read: valid until `end()`.
+@safe
+public struct _FoundValue {
+  @usableFromInline let base: UnsafeRawPointer
+  @usableFromInline let count: Int
+  let slot: ReaderSlot
+
+  @inline(__always)
+  init(_ view: MemoryView, _ slot: ReaderSlot) {
+    unsafe base = UnsafeRawPointer(view.pointer)
+    count = view.count
+    self.slot = slot
+  }
+
+  @inlinable
+  var value: RawSpan {
+    @_lifetime(borrow self)
+    get {
+      // SAFETY: the read guard that `slot` stands for keeps the bytes until `end()`, after the last use.
+      let span = unsafe RawSpan(_unsafeStart: base, byteCount: count)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  @usableFromInline
+  func end() { slot.leave() }
+}

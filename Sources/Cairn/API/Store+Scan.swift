@@ -1,0 +1,76 @@
+/// An entry that is being visited; valid until the call returns that was given it.
+public struct EntryView: ~Escapable {
+  public let key: RawSpan
+  /// The value; empty where only keys are visited.
+  public let value: RawSpan
+  /// The sequence of the put.
+  public let version: UInt64
+  /// When the entry ends, in milliseconds since 1970; `nil`: never.
+  public let deadline: Int64?
+
+  @_lifetime(copy key, copy value)
+  init(key: RawSpan, value: RawSpan, version: UInt64, deadline: Int64?) {
+    self.key = key
+    self.value = value
+    self.version = version
+    self.deadline = deadline
+  }
+}
+
+extension Store {
+  /// Visits all live entries, in no order.
+  ///
+  /// Entries that are there all the while are visited exactly once. Of those that are put, changed or removed
+  /// meanwhile, some version or none is visited. Writers are not held up.
+  ///
+  /// - Parameter body: returns whether to go on.
+  /// - Throws: what `body` throws; `.closed`. If records are damaged, everything else is visited all the same, and
+  ///   `.damaged` is thrown at the end.
+  public func forEach(_ body: (_ entry: EntryView) throws -> Bool) throws {
+    try scan(isKeysOnly: false, body)
+  }
+
+  /// Visits the keys of all live entries, as ``forEach(_:)`` does, without touching the values: these are empty.
+  /// A key is checked against its hash, its record's checksum is not.
+  public func forEachKey(_ body: (_ entry: EntryView) throws -> Bool) throws {
+    try scan(isKeysOnly: true, body)
+  }
+
+  private func scan(isKeysOnly: Bool, _ body: (EntryView) throws -> Bool) throws {
+    var entries: [UInt64] = []
+    var damage: StoreError?
+    let index = engine.index
+    for shard in 0..<HashIndex.shards {
+      if !engine.alive.isSet { throw engine.deadError() }
+      try engine.verify(shard)
+      let slot = Reclaimer.shared.enter()
+      defer { slot.leave() }
+      index.entries(of: shard, into: &entries)
+      for (number, entry) in entries.enumerated() {
+        if number + 8 < entries.count { index.prefetchRecord(entries[number + 8]) }
+        let record = index.record(entry, verifying: !isKeysOnly && engine.options.verification == .always)
+        guard let record, isPlausible(record, shard) else {
+          if damage == nil { damage = engine.damage(entry, .empty) }
+          continue
+        }
+        if record.header.flags & RecordHeader.Flags.expiry != 0 && engine.isExpired(record) { continue }
+        if !isKeysOnly && !record.header.isUnderstood { continue }
+        let isGoingOn = try record.key.lend { key in
+          try (isKeysOnly ? MemoryView.empty : record.value).lend { value in
+            try body(
+              EntryView(key: key, value: value, version: record.header.sequence, deadline: record.deadline))
+          }
+        }
+        if !isGoingOn { return }
+      }
+    }
+    if let damage { throw damage }
+  }
+
+  /// Whether the record is one that the entry can lead to.
+  private func isPlausible(_ record: FoundRecord, _ shard: Int) -> Bool {
+    let hash = engine.index.hash(record.key)
+    return record.header.kind == RecordHeader.Kind.put && HashIndex.shard(hash) == shard
+      && HashIndex.fingerprint(hash) == HashIndex.Entry.fingerprint(record.entry)
+  }
+}

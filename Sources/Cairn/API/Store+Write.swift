@@ -1,0 +1,230 @@
+extension Store {
+  // MARK: Put
+
+  /// Gives a key a value, whether it has one or not.
+  ///
+  /// - Parameters:
+  ///   - value: 0 bytes to ``Limits/valueBytes``.
+  ///   - key: 1 to ``Limits/keyBytes`` bytes.
+  ///   - expires: when the entry ends, if ever.
+  ///   - durability: what the write has survived when this returns; `nil`: as the store's options say.
+  /// - Returns: the version of the entry.
+  /// - Throws: `.emptyKey`, `.keyTooLong`, `.valueTooLarge`; `.readOnly`, `.closed`, `.usedAfterFork`; what the disk
+  ///   refuses (`.noSpace`, `.system`), and `.writerFailed` from then on. A write that failed has not happened for
+  ///   this process; whether the disk has it is decided when the store is opened again.
+  /// - Complexity: copies key and value once; with `.process` one system call, with `.disk` a share of a sync.
+  @discardableResult
+  public func put<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable>(
+    _ value: borrowing Value, for key: borrowing Key, expires: Expiry = .never, durability: Durability? = nil
+  ) throws(StoreError) -> UInt64 {
+    try put(value, key, .none, expires, durability)!
+  }
+
+  /// Gives a key a value if it has none (or an expired one).
+  ///
+  /// - Returns: the version of the entry; `nil`, and nothing is written, if the key is there.
+  /// - Throws: as ``put(_:for:expires:durability:)``; `.damaged` if the present record is.
+  @discardableResult
+  public func putIfAbsent<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable>(
+    _ value: borrowing Value, for key: borrowing Key, expires: Expiry = .never, durability: Durability? = nil
+  ) throws(StoreError) -> UInt64? {
+    try put(value, key, .absent, expires, durability)
+  }
+
+  /// Gives a key another value if it still has the version that the caller has seen (compare and set).
+  ///
+  /// - Returns: the new version; `nil`, and nothing is written, if the key has another version or is not there.
+  /// - Throws: as ``putIfAbsent(_:for:expires:durability:)``.
+  @discardableResult
+  public func put<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable>(
+    _ value: borrowing Value, for key: borrowing Key, ifVersion version: UInt64, expires: Expiry = .never,
+    durability: Durability? = nil
+  ) throws(StoreError) -> UInt64? {
+    try put(value, key, .version(version), expires, durability)
+  }
+
+  // MARK: Remove
+
+  /// Removes a key. Returns whether it was there; if not, nothing is written.
+  ///
+  /// - Throws: as ``put(_:for:expires:durability:)``.
+  @discardableResult
+  public func remove<Key: ByteLending & ~Copyable & ~Escapable>(
+    _ key: borrowing Key, durability: Durability? = nil
+  ) throws(StoreError) -> Bool {
+    try remove(key, .none, durability)
+  }
+
+  /// Removes a key if it still has the version that the caller has seen. Returns whether it had.
+  @discardableResult
+  public func remove<Key: ByteLending & ~Copyable & ~Escapable>(
+    _ key: borrowing Key, ifVersion version: UInt64, durability: Durability? = nil
+  ) throws(StoreError) -> Bool {
+    try remove(key, .version(version), durability)
+  }
+
+  // MARK: Update
+
+  /// Replaces a value by what `change` makes of it, atomically.
+  ///
+  /// `change` gets the present value (`nil`: none) and returns the new one (`nil`: remove the key). It is called again
+  /// if the key was changed meanwhile, so it should do nothing else.
+  ///
+  /// - Returns: the version of the new entry; `nil` if the key is not there any more.
+  /// - Throws: as ``put(_:for:expires:durability:)``, and what `change` throws; nothing is written then.
+  @discardableResult
+  public func update<Key: ByteLending & ~Copyable & ~Escapable>(
+    _ key: borrowing Key, expires: Expiry = .never, durability: Durability? = nil,
+    _ change: ([UInt8]?) throws -> [UInt8]?
+  ) throws -> UInt64? {
+    while true {
+      let old = try entry(for: key)
+      let new = try change(old?.value)
+      switch (old, new) {
+      case (nil, nil): return nil
+      case (let old?, nil):
+        if try remove(key, ifVersion: old.version, durability: durability) { return nil }
+      case (nil, let new?):
+        if let version = try putIfAbsent(new, for: key, expires: expires, durability: durability) { return version }
+      case (let old?, let new?):
+        let version = try put(new, for: key, ifVersion: old.version, expires: expires, durability: durability)
+        if let version { return version }
+      }
+    }
+  }
+
+  // MARK: Batches
+
+  /// Writes what `body` adds to the batch, all or nothing: also across a crash, and for readers at one moment.
+  ///
+  /// ```swift
+  /// try store.write { batch in
+  ///   try batch.put("2", for: "to")
+  ///   try batch.remove("from")
+  /// }
+  /// ```
+  ///
+  /// - Returns: what `body` returns.
+  /// - Throws: what `body` throws, and nothing is written; otherwise as ``put(_:for:expires:durability:)``.
+  @discardableResult
+  public func write<Result>(
+    durability: Durability? = nil, _ body: (inout WriteBatch) throws(StoreError) -> Result
+  ) throws(StoreError) -> Result {
+    var batch = WriteBatch(clock: engine.clock)
+    let result = try body(&batch)
+    try commit(batch, durability)
+    return result
+  }
+
+  /// The same for a body that throws errors of its own.
+  @discardableResult
+  @_disfavoredOverload
+  public func write<Result>(
+    durability: Durability? = nil, _ body: (inout WriteBatch) throws -> Result
+  ) throws -> Result {
+    var batch = WriteBatch(clock: engine.clock)
+    let result = try body(&batch)
+    try commit(batch, durability)
+    return result
+  }
+
+  /// Makes all writes that have returned before durable, whatever class they were of.
+  public func sync() throws(StoreError) {
+    _ = try engine.commit(operation(.sync, durability: .disk))
+  }
+
+  // MARK: Inside
+
+  static func checkLimits(key: RawSpan, valueByteCount: Int) throws(StoreError) {
+    let isValid = key.byteCount > 0 && key.byteCount <= Limits.keyBytes && valueByteCount <= Limits.valueBytes
+    if !isValid { throw limitError(key, valueByteCount) }
+  }
+
+  @inline(never)
+  private static func limitError(_ key: RawSpan, _ valueByteCount: Int) -> StoreError {
+    let prefix = key.withView { $0.prefix() }
+    if key.byteCount == 0 { return StoreError(.emptyKey, "a key must have at least one byte") }
+    if key.byteCount > Limits.keyBytes {
+      return StoreError(
+        .keyTooLong, "a key is at most \(Limits.keyBytes) bytes long, and this one has \(key.byteCount)",
+        keyPrefix: prefix)
+    }
+    return StoreError(
+      .valueTooLarge, "a value is at most \(Limits.valueBytes) bytes long, and this one has \(valueByteCount)",
+      keyPrefix: prefix)
+  }
+
+  private func operation(_ kind: Operation.Kind, durability: Durability?) -> Operation {
+    let none = MemoryView.empty
+    return Operation(
+      kind: kind, key: none, value: none, deadline: nil, condition: .none, batch: none, batchCount: 0,
+      durability: durability ?? engine.options.durability)
+  }
+
+  @inline(__always)
+  private func put<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable>(
+    _ value: borrowing Value, _ key: borrowing Key, _ condition: Condition, _ expires: Expiry,
+    _ durability: Durability?
+  ) throws(StoreError) -> UInt64? {
+    var operation = operation(.put, durability: durability)
+    operation.condition = condition
+    if expires != .never { operation.deadline = engine.clock.deadline(expires) }
+    return try key.withBytes { (key: RawSpan) throws(StoreError) -> UInt64? in
+      try value.withBytes { (value: RawSpan) throws(StoreError) -> UInt64? in
+        try commit(operation, key, value)
+      }
+    }
+  }
+
+  private func remove<Key: ByteLending & ~Copyable & ~Escapable>(
+    _ key: borrowing Key, _ condition: Condition, _ durability: Durability?
+  ) throws(StoreError) -> Bool {
+    var operation = operation(.remove, durability: durability)
+    operation.condition = condition
+    return try key.withBytes { (key: RawSpan) throws(StoreError) -> Bool in
+      let wasLive = condition == .none ? try isLive(key) : true
+      let isDone = try commit(operation, key, RawSpan()) != nil
+      return isDone && wasLive
+    }
+  }
+
+  /// An expired entry is removed from the log too, but it was not there for anybody.
+  private func isLive(_ key: RawSpan) throws(StoreError) -> Bool {
+    try key.withView { (key: MemoryView) throws(StoreError) -> Bool in
+      if key.count == 0 { return false }
+      let slot = Reclaimer.shared.enter()
+      defer { slot.leave() }
+      do throws(StoreError) {
+        return try engine.find(key) != nil
+      } catch {
+        // Removing what is damaged heals it.
+        if error.code == .damaged { return true }
+        throw error
+      }
+    }
+  }
+
+  private func commit(_ operation: Operation, _ key: RawSpan, _ value: RawSpan) throws(StoreError) -> UInt64? {
+    try Store.checkLimits(key: key, valueByteCount: value.byteCount)
+    return try key.withView { (key: MemoryView) throws(StoreError) -> UInt64? in
+      try value.withView { (value: MemoryView) throws(StoreError) -> UInt64? in
+        var operation = operation
+        operation.key = key
+        operation.value = value
+        switch try engine.commit(operation) {
+        case .committed(let sequence): return sequence
+        case .unchanged: return nil
+        }
+      }
+    }
+  }
+
+  private func commit(_ batch: borrowing WriteBatch, _ durability: Durability?) throws(StoreError) {
+    var operation = operation(.batch, durability: durability)
+    operation.batchCount = batch.count
+    try batch.bytes.span.withBytesView { (view: MemoryView) throws(StoreError) in
+      operation.batch = view
+      _ = try engine.commit(operation)
+    }
+  }
+}

@@ -1,0 +1,195 @@
+internal import Synchronization
+
+/// Writes the index to a file while commits go on.
+///
+/// Shards are copied a few at a time, under the turn, each as of its own sequence; replay later gives each what came
+/// after. A commit waits for one such copy at most (256 KiB, some 30 µs).
+extension Engine {
+  private static let copiedAtOnce = 256 << 10
+
+  /// Bytes of log after which the index is written.
+  var checkpointInterval: Int { options.checkpointInterval ?? max(128 << 20, 4 * Int(indexBytes)) }
+
+  /// About: what the entries take at 65 % load.
+  private var indexBytes: UInt64 { counters.load(Counter.liveEntries.rawValue) * 12 }
+
+  /// Writes a checkpoint that takes the last one's place. What the disk refuses to it (space, as a rule) costs time at
+  /// the next open and nothing else, so it is only counted; a failure of the log itself is thrown.
+  func writeCheckpoint() throws(StoreError) {
+    var header = try inTurn { () throws(StoreError) in
+      log.bytesSinceCheckpoint = 0
+      return CheckpointHeader(
+        store: self.header.identifier, hashSeed: self.header.hashSeed, epoch: log.epoch, startSegment: log.segment,
+        startOffset: log.position, startSequence: log.lastSequence)
+    }
+    let temporary = CheckpointHeader.name + temporarySuffix
+    do throws(StoreError) {
+      try directory.unlink(temporary)
+      let file = try directory.create(temporary, permissions: options.filePermissions)
+      // A damaged shard must not be given a checksum that fits.
+      for shard in 0..<HashIndex.shards { try verify(shard) }
+      let shards = try writeShards(to: file)
+      let table = try cover(&header)
+      try syncLog(upTo: header)
+      try finish(file, &header, shards, table)
+      try directory.rename(temporary, to: CheckpointHeader.name)
+      try directory.sync()
+      count(.checkpointsWritten)
+      counters.store(UInt64(header.fileByteCount), at: Counter.checkpointBytes.rawValue)
+    } catch {
+      if let failure = queueFailure() { throw failure }
+      count(.checkpointsFailed)
+      try? directory.unlink(temporary)
+    }
+  }
+
+  private func queueFailure() -> StoreError? {
+    queue.take()
+    defer { queue.giveBack() }
+    return log.failure
+  }
+
+  private func writeShards(to file: any File) throws(StoreError) -> [CheckpointShard] {
+    var shards: [CheckpointShard] = []
+    var offset = CheckpointHeader.bucketsStart
+    while shards.count < HashIndex.shards {
+      let (copies, buffer) = try inTurn { () throws(StoreError) in try copyShards(from: shards.count, at: offset) }
+      for var shard in copies {
+        shard.checksum = buffer.view.slice(shard.offset - offset, shard.buckets * BucketTable.bucketBytes).hash(seed: 0)
+        shards.append(shard)
+      }
+      let byteCount = copies.reduce(0) { $0 + $1.buckets * BucketTable.bucketBytes }
+      if byteCount > 0 { try file.write(buffer.view.slice(0, byteCount), at: offset) }
+      offset += byteCount
+    }
+    return shards
+  }
+
+  /// With the turn, so that no batch is half published.
+  private func copyShards(
+    from first: Int, at offset: Int
+  ) throws(StoreError) -> (shards: [CheckpointShard], buffer: Mapping) {
+    var last = first
+    var byteCount = 0
+    repeat {
+      byteCount += index.table(last).byteCount
+      last += 1
+    } while last < HashIndex.shards && byteCount < Self.copiedAtOnce
+    let buffer = try System.allocate(byteCount: max(byteCount, 1))
+    var shards: [CheckpointShard] = []
+    var copied = 0
+    for shard in first..<last {
+      let table = index.table(shard)
+      shards.append(
+        CheckpointShard(
+          offset: offset + copied, buckets: table.buckets, entries: index.counts[shard], checksum: 0,
+          sequence: log.lastSequence))
+      if !table.isEmpty { buffer.view.copy(table.view, at: copied) }
+      copied += table.byteCount
+    }
+    return (shards, buffer)
+  }
+
+  /// Notes what the checkpoint covers. Returns the table of segments.
+  private func cover(_ header: inout CheckpointHeader) throws(StoreError) -> [CheckpointSegment] {
+    try inTurn { () throws(StoreError) in
+      try flush()
+      header.endSegment = log.segment
+      header.endOffset = log.position
+      header.endSequence = log.lastSequence
+      header.lastOffset = log.lastOffset
+      header.lastChecksum = log.lastChecksum
+      header.liveEntries = counters.load(Counter.liveEntries.rawValue)
+      return catalog.withLock { catalog in
+        catalog.segments.map {
+          CheckpointSegment(
+            number: $0.number, salt: $0.salt, end: $0.end ?? log.position,
+            liveBytes: Int64(bitPattern: liveBytes.load(SegmentTable.slot($0.number))),
+            firstSequence: $0.firstSequence)
+        }
+      }
+    }
+  }
+
+  /// A checkpoint must not cover what a power failure could still take away.
+  private func syncLog(upTo header: CheckpointHeader) throws(StoreError) {
+    do throws(StoreError) {
+      let active = try inTurn { log.segment == header.endSegment ? log.file : nil }
+      try syncSealed()
+      guard let active else { return }
+      try active.sync()
+      try inTurn { if log.segment == header.endSegment { log.durable = max(log.durable, header.endOffset) } }
+    } catch {
+      try inTurn { () throws(StoreError) in throw error }
+    }
+  }
+
+  private func finish(
+    _ file: any File, _ header: inout CheckpointHeader, _ shards: [CheckpointShard], _ table: [CheckpointSegment]
+  ) throws(StoreError) {
+    let directory = try System.allocate(byteCount: CheckpointHeader.directoryBytes)
+    for (number, shard) in shards.enumerated() {
+      shard.encode(
+        into: directory.view.slice(number * CheckpointHeader.shardBytes, CheckpointHeader.shardBytes))
+    }
+    header.directoryChecksum = directory.view.hash(seed: 0)
+    header.segmentsOffset = shards.reduce(CheckpointHeader.bucketsStart) {
+      $0 + $1.buckets * BucketTable.bucketBytes
+    }
+    header.segmentCount = table.count
+    let segments = try System.allocate(byteCount: table.count * CheckpointHeader.segmentBytes)
+    for (number, segment) in table.enumerated() {
+      segment.encode(
+        into: segments.view.slice(number * CheckpointHeader.segmentBytes, CheckpointHeader.segmentBytes))
+    }
+    header.segmentsChecksum = segments.view.hash(seed: 0)
+    let first = try System.allocate(byteCount: CheckpointHeader.byteCount)
+    header.encode(into: first.view)
+    try file.write(directory.view, at: CheckpointHeader.directoryStart)
+    try file.write(segments.view, at: header.segmentsOffset)
+    try file.write(first.view, at: 0)
+    try file.sync()
+  }
+
+  // MARK: Using one
+
+  /// Sees to it that a shard may be used. By readers: a shard that is damaged is rebuilt from the log, under the turn.
+  func verify(_ shard: Int) throws(StoreError) {
+    if index.verify(shard) { return }
+    queue.take()
+    defer { queue.giveBack() }
+    try verifyInTurn(shard)
+  }
+
+  /// The same for who has the turn.
+  func verifyInTurn(_ shard: Int) throws(StoreError) {
+    if index.verify(shard) { return }
+    try rebuild(shard)
+  }
+
+  /// Builds one shard anew from the whole log.
+  private func rebuild(_ shard: Int) throws(StoreError) {
+    let slot = Reclaimer.shared.enter()
+    defer { slot.leave() }
+    let fresh = try HashIndex(seed: index.seed, segments: segments)
+    var replay = Replay(self, index: fresh)
+    replay.onlyShard = shard
+    let all = catalog.withLock { $0.segments.map { ($0.number, $0.salt, $0.end) } }
+    for (number, salt, end) in all {
+      let memory = segments.memory(SegmentTable.slot(number)).view
+      let end = end ?? log.position
+      var scan = LogScan(memory, salt: salt, to: end)
+      while scan.offset < end {
+        guard let record = scan.next() else {
+          throw StoreError.damaged(
+            "a part of the checkpoint is damaged, and so is the log that it could be rebuilt from",
+            file: directory.path + "/" + SegmentHeader.name(number), at: scan.offset)
+        }
+        if record.header.isOperation { try replay.add(record, memory, segment: number) }
+      }
+    }
+    try replay.finish()
+    index.replace(shard, from: fresh)
+    count(.rebuilt)
+  }
+}

@@ -1,0 +1,60 @@
+internal import Synchronization
+
+/// Closing: what is in memory goes to the disk, the log is marked as closed, memory is given back.
+extension Engine {
+  /// Does nothing the second time, and nothing in a forked child: the store is the parent's.
+  func close() throws(StoreError) {
+    guard alive.isOwnProcess, alive.clear() else { return }
+    defer { releaseAll() }
+    if isReadOnly { return }
+    background?.stop()
+    // Whoever has the turn finishes; who comes after finds the store closed.
+    try inTurn { () throws(StoreError) in try flush() }
+    let isLong = log.bytesSinceCheckpoint > min(checkpointInterval, 1 << 20)
+    if isLong { try writeCheckpoint() }
+    try inTurn { () throws(StoreError) in
+      try syncSealed()
+      try markClosed()
+    }
+    if let prepared = catalog.withLock({ $0.prepared }) {
+      try directory.unlink(SegmentHeader.name(prepared.header.segment))
+      try directory.sync()
+    }
+  }
+
+  /// After everything else is on the disk, so that the mark is true.
+  private func markClosed() throws(StoreError) {
+    guard let file = log.file, let memory = log.memory else { return }
+    if log.position != log.closedAt {
+      try file.sync()
+      log.durable = log.flushed
+      appendSeal(SealValue(reason: SealValue.Reason.closed, epoch: log.epoch, next: 0), memory.view)
+      try flush()
+    } else if log.reserved == log.position {
+      return
+    }
+    // What was reserved and not needed.
+    try file.truncate(to: log.position)
+    try file.sync()
+    try file.close()
+  }
+
+  /// Memory goes when no reader is in it any more; the lock at once.
+  private func releaseAll() {
+    for shard in 0..<HashIndex.shards {
+      index.words.store(0, at: shard * 2)
+      if let memory = index.memory[shard] { Reclaimer.shared.retire(memory) }
+      index.memory[shard] = nil
+    }
+    catalog.withLock { catalog in
+      for segment in catalog.segments {
+        segments.clear(SegmentTable.slot(segment.number))
+        Reclaimer.shared.retire(segment.memory)
+      }
+      catalog = SegmentCatalog()
+    }
+    log.memory = nil
+    log.file = nil
+    lock = nil
+  }
+}

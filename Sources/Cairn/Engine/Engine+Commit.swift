@@ -1,0 +1,330 @@
+internal import Synchronization
+
+/// The write path: a commit is encoded into the staging buffer, handed to the file as its durability asks, and
+/// published to the index, in sequence order.
+extension Engine {
+  /// Carries out one operation; returns when it is visible and as durable as asked.
+  func commit(_ operation: Operation) throws(StoreError) -> Outcome {
+    try checkWritable()
+    if !queue.tryTake() {
+      let request = CommitRequest(operation)
+      if !queue.wait(request) { return try request.outcome!.get() }
+    }
+    defer { queue.giveBack() }
+    return try lead(operation)
+  }
+
+  func checkWritable() throws(StoreError) {
+    if !alive.isSet { throw deadError() }
+    if isReadOnly {
+      throw StoreError(.readOnly, "the store was opened read-only", file: directory.path)
+    }
+  }
+
+  func deadError() -> StoreError {
+    if alive.isOwnProcess { return StoreError(.closed, "the store has been closed", file: directory.path) }
+    return StoreError(
+      .usedAfterFork, "the process was forked after the store was opened; open it again in the child",
+      file: directory.path)
+  }
+
+  /// With the turn: carries out the operation and, in the same write and the same sync, what waits and fits.
+  private func lead(_ operation: Operation) throws(StoreError) -> Outcome {
+    // The store may have been closed, or failed, while this thread waited.
+    if !alive.isSet { throw deadError() }
+    if let failure = log.failure { throw failure.asWriterFailure() }
+    let slot = Reclaimer.shared.enter()
+    defer { slot.leave() }
+    staged.removeAll(keepingCapacity: true)
+    guard try isDue(operation) else { return .unchanged }
+    var followers: [(request: CommitRequest, outcome: Outcome)] = []
+    do throws(StoreError) {
+      let outcome = try stage(operation)
+      var durability = operation.durability
+      if queue.isAwaited { try stageFollowers(&followers, &durability) }
+      try write(durability)
+      publish()
+      count(.commits, 1 + followers.count)
+      if durability == .disk { countGroup(1 + followers.count) }
+      for (request, outcome) in followers { request.finish(.success(outcome)) }
+      return outcome
+    } catch {
+      // Nothing of the group is published, and nothing is written any more: what is on disk of it is decided when
+      // the store is opened again.
+      log.failure = error
+      for (request, _) in followers { request.finish(.failure(error)) }
+      throw error
+    }
+  }
+
+  private func stageFollowers(
+    _ followers: inout [(request: CommitRequest, outcome: Outcome)], _ durability: inout Store.Durability
+  ) throws(StoreError) {
+    // Bounded, so that who leads does not work for others for ever.
+    while followers.count < 256 && log.position - log.flushed < 1 << 20 {
+      let next = queue.next { request in
+        // A condition is decided by what is published: it waits for its key's commit in this group.
+        let operation = request.operation!
+        return !operation.readsState || !isStaged(operation.key)
+      }
+      guard let next, let operation = next.operation else { return }
+      do throws(StoreError) {
+        guard try isDue(operation) else {
+          next.finish(.success(.unchanged))
+          continue
+        }
+      } catch {
+        next.finish(.failure(error))
+        continue
+      }
+      followers.append((next, .unchanged))
+      followers[followers.count - 1].outcome = try stage(operation)
+      durability = max(durability, operation.durability)
+    }
+  }
+
+  private func isStaged(_ key: MemoryView) -> Bool {
+    if staged.count > 1024 { return true }
+    let hash = index.hash(key)
+    return staged.contains { $0.hash == hash }
+  }
+
+  private func countGroup(_ size: Int) {
+    count(.groups)
+    count(.groupedCommits, size)
+    if size > total(.largestGroup) { counters.store(UInt64(size), at: Counter.largestGroup.rawValue) }
+  }
+
+  // MARK: Staging
+
+  /// Whether the operation's condition holds. What it throws concerns this operation alone.
+  private func isDue(_ operation: Operation) throws(StoreError) -> Bool {
+    guard log.lastSequence < UInt64.max - UInt64(UInt32.max) else {
+      throw StoreError(.storeFull, "the store has used up its sequence numbers", file: directory.path)
+    }
+    if index.unverified.load(ordering: .relaxed) > 0 { try verifyShards(of: operation) }
+    guard operation.readsState else { return true }
+    return try conditionHolds(operation, index.hash(operation.key))
+  }
+
+  /// Before anything is written: what is committed must be publishable.
+  private func verifyShards(of operation: Operation) throws(StoreError) {
+    switch operation.kind {
+    case .sync: return
+    case .put, .remove: try verifyInTurn(HashIndex.shard(index.hash(operation.key)))
+    case .batch:
+      var offset = 0
+      while let header = RecordHeader(decoding: operation.batch, at: offset) {
+        let key = operation.batch.slice(offset + header.keyOffset, header.keyByteCount)
+        try verifyInTurn(HashIndex.shard(index.hash(key)))
+        offset += header.recordByteCount
+      }
+    }
+  }
+
+  /// Encodes what the operation does.
+  private func stage(_ operation: Operation) throws(StoreError) -> Outcome {
+    switch operation.kind {
+    case .sync: break
+    case .batch: try stageBatch(operation)
+    case .put, .remove: try stageSingle(operation)
+    }
+    return .committed(log.lastSequence)
+  }
+
+  private func stageSingle(_ operation: Operation) throws(StoreError) {
+    let isDelete = operation.kind == .remove
+    let header = RecordHeader(
+      sequence: log.lastSequence + 1, kind: isDelete ? RecordHeader.Kind.delete : RecordHeader.Kind.put,
+      flags: operation.deadline == nil ? 0 : RecordHeader.Flags.expiry, key: operation.key.count,
+      value: operation.value.count, extension: operation.deadline == nil ? 0 : 8)
+    let byteCount = header.recordByteCount
+    let memory = try makeRoom(byteCount)
+    let at = log.position
+    // Padding first: the last word, parts of which the value may cover.
+    memory.store(UInt64(0), at: at + byteCount - 8)
+    if let deadline = operation.deadline { memory.store(deadline, at: at + RecordHeader.byteCount) }
+    memory.copy(operation.key, at: at + header.keyOffset)
+    memory.copy(operation.value, at: at + header.valueOffset)
+    append(header, memory, byteCount)
+    let hash = index.hash(operation.key)
+    staged.append(
+      StagedOperation(hash: hash, entry: entry(hash, at), byteCount: byteCount, isDelete: isDelete, batchCount: 1))
+  }
+
+  private func conditionHolds(_ operation: Operation, _ hash: UInt64) throws(StoreError) -> Bool {
+    let position = index.locate(operation.key, hash: hash)
+    if let position, position.record == nil, operation.condition != .none {
+      throw damage(position.raw, operation.key)
+    }
+    let isLive = position.map { $0.record.map { !isExpired($0) } ?? true } ?? false
+    switch operation.condition {
+    // To remove what has expired still takes a record: the clock may be set back before the next open.
+    case .none: return position != nil
+    case .absent: return !isLive
+    case .version(let version): return isLive && position?.record?.header.sequence == version
+    }
+  }
+
+  private func stageBatch(_ operation: Operation) throws(StoreError) {
+    let memory = try makeRoom(operation.batch.count)
+    let start = log.position
+    memory.copy(operation.batch, at: start)
+    for number in 0..<operation.batchCount {
+      guard var header = RecordHeader(decoding: memory, at: log.position) else {
+        preconditionFailure("a batch encodes whole records")
+      }
+      let key = memory.slice(log.position + header.keyOffset, header.keyByteCount)
+      let hash = index.hash(key)
+      index.prefetchBucket(hash)
+      header.sequence = log.lastSequence + 1
+      if number + 1 < operation.batchCount { header.flags |= RecordHeader.Flags.moreFollows }
+      let at = log.position
+      append(header, memory, header.recordByteCount)
+      staged.append(
+        StagedOperation(
+          hash: hash, entry: entry(hash, at), byteCount: header.recordByteCount,
+          isDelete: header.kind == RecordHeader.Kind.delete, batchCount: number == 0 ? operation.batchCount : 0))
+    }
+    precondition(log.position == start + operation.batch.count, "a batch's records fill it")
+  }
+
+  @inline(__always)
+  private func entry(_ hash: UInt64, _ offset: Int) -> UInt64 {
+    HashIndex.Entry.make(HashIndex.fingerprint(hash), slot: SegmentTable.slot(log.segment), offset: offset)
+  }
+
+  /// Completes the record at the log's position, whose body is there already, and moves on.
+  @inline(__always)
+  func append(_ header: RecordHeader, _ memory: MemoryView, _ byteCount: Int) {
+    var header = header
+    header.durableByteCount = log.durable
+    if firstUnsynced.load(ordering: .relaxed) >= log.segment { header.flags |= RecordHeader.Flags.earlierDurable }
+    header.encode(into: memory, at: log.position)
+    log.lastChecksum = RecordHeader.finish(memory, at: log.position, byteCount: byteCount, salt: log.salt)
+    log.lastOffset = log.position
+    log.lastSequence = header.sequence
+    log.position += byteCount
+    log.bytesSinceCheckpoint += byteCount
+  }
+
+  // MARK: Writing
+
+  /// Hands what is staged to the file, as durable as asked.
+  func write(_ durability: Store.Durability) throws(StoreError) {
+    if durability == .relaxed {
+      if log.position - log.flushed >= Self.relaxedChunkBytes { try flush() } else { background?.flushSoon() }
+    } else {
+      try flush()
+      if durability == .disk { try sync() }
+    }
+    if log.bytesSinceCheckpoint >= checkpointInterval && !log.isCheckpointDue {
+      log.isCheckpointDue = true
+      background?.wake(.checkpoint)
+    }
+  }
+
+  /// Measured: chunks of 64 KiB to 1 MiB make little difference.
+  static let relaxedChunkBytes = 256 << 10
+
+  /// Writes the staged bytes to the file.
+  func flush() throws(StoreError) {
+    guard let file = log.file, let memory = log.memory, log.position > log.flushed else { return }
+    try file.write(memory.view.slice(log.flushed, log.position - log.flushed), at: log.flushed)
+    count(.bytesAppended, log.position - log.flushed)
+    log.flushed = log.position
+  }
+
+  /// Makes all that is flushed durable, segments before the active one first.
+  func sync() throws(StoreError) {
+    try syncSealed()
+    guard let file = log.file, log.durable < log.flushed else { return }
+    try file.sync()
+    count(.syncs)
+    log.durable = log.flushed
+  }
+
+  // MARK: Publishing
+
+  /// Points the index to the staged records.
+  private func publish() {
+    var next = 0
+    while next < staged.count {
+      let count = staged[next].batchCount
+      if count == 1 { publish(staged[next]) } else { publishBatch(next..<next + count) }
+      next += count
+    }
+    counters.store(log.lastSequence, at: Counter.lastSequence.rawValue)
+    published.store(log.address, ordering: .releasing)
+  }
+
+  private func publish(_ operation: StagedOperation) {
+    let position = index.locate(stagedKey(operation), hash: operation.hash)
+    account(operation, replaces: position)
+    if operation.isDelete {
+      if let position { index.remove(position) }
+    } else if let position {
+      index.replace(position, with: operation.entry)
+    } else {
+      index.insert(operation.entry, hash: operation.hash)
+    }
+  }
+
+  /// All at once: see ``PendingEntries``.
+  private func publishBatch(_ range: Range<Int>) {
+    // Memory for a few bytes per entry; without it the process cannot go on.
+    guard let mark = try? index.pending.beginBatch(count: range.count) else { preconditionFailure("out of memory") }
+    var pending: [(entry: UInt64, hash: UInt64)] = []
+    pending.reserveCapacity(range.count)
+    for operation in staged[range] {
+        let position = index.locate(stagedKey(operation), hash: operation.hash)
+      account(operation, replaces: position)
+      let after = operation.isDelete ? 0 : operation.entry
+      let fingerprint = HashIndex.fingerprint(operation.hash)
+      if let position {
+        if HashIndex.Entry.slot(position.raw) == 0 {
+          index.pending.restage(position.raw, after: after)
+        } else {
+          let entry = index.pending.stage(fingerprint, before: position.raw, after: after, mark: mark)
+          index.replace(position, with: entry)
+          pending.append((entry, operation.hash))
+        }
+      } else if after != 0 {
+        let entry = index.pending.stage(fingerprint, before: 0, after: after, mark: mark)
+        index.insert(entry, hash: operation.hash)
+        pending.append((entry, operation.hash))
+      }
+    }
+    index.pending.commit(mark)
+    for (entry, hash) in pending {
+      guard let position = index.locate(pending: entry, hash: hash) else {
+        preconditionFailure("a pending entry stays in the index")
+      }
+      let after = index.pending.staged(entry)
+      if after == 0 { index.remove(position) } else { index.replace(position, with: after) }
+    }
+  }
+
+  private func stagedKey(_ operation: StagedOperation) -> MemoryView {
+    guard let record = index.record(operation.entry, verifying: false) else {
+      preconditionFailure("a staged record is in its segment")
+    }
+    return record.key
+  }
+
+  /// Keeps the live bytes of segments and the count of entries.
+  @inline(__always)
+  func account(_ operation: StagedOperation, replaces position: HashIndex.Position?) {
+    if let position {
+      if let record = position.record {
+        liveBytes.add(-Int64(record.header.recordByteCount), at: HashIndex.Entry.slot(record.entry))
+      }
+      if operation.isDelete { count(.liveEntries, -1) }
+    } else if !operation.isDelete {
+      count(.liveEntries)
+    }
+    if !operation.isDelete {
+      liveBytes.add(Int64(operation.byteCount), at: HashIndex.Entry.slot(operation.entry))
+    }
+  }
+}

@@ -1,0 +1,227 @@
+internal import Synchronization
+
+/// Opening: finding out what is there, taking the lock, creating.
+extension Engine {
+  static let lockName = "LOCK"
+
+  static func open(
+    _ path: String, _ options: Store.Options, _ fileSystem: some FileSystem
+  ) throws(StoreError) -> Engine {
+    try options.validate()
+    let isCreating = options.access == .createIfMissing
+    let directory = try openDirectory(path, options, fileSystem)
+    try checkContent(directory, mayBeEmpty: isCreating)
+    let lock = options.access == .readOnly ? nil : try takeLock(directory, options)
+    // Who held the lock before may have created the store meanwhile.
+    let hasStore = try checkContent(directory, mayBeEmpty: isCreating)
+    let engine =
+      hasStore ? try openExisting(directory, options, lock) : try create(directory, options, lock)
+    if !engine.isReadOnly {
+      let background = BackgroundThread()
+      try background.start(engine)
+      engine.background = background
+      // Syncs what recovery found unsynced.
+      background.wake(.seal)
+    }
+    return engine
+  }
+
+  private static func openDirectory(
+    _ path: String, _ options: Store.Options, _ fileSystem: some FileSystem
+  ) throws(StoreError) -> any Directory {
+    do throws(StoreError) {
+      return try fileSystem.openDirectory(
+        path, creating: options.access == .createIfMissing ? options.directoryPermissions : nil)
+    } catch {
+      guard error.code == .notFound else { throw error }
+      let isCreating = options.access == .createIfMissing
+      throw StoreError(
+        .notFound,
+        isCreating
+          ? "the folder that should hold the store does not exist; create it first" : "there is no store here",
+        file: path, systemError: error.systemError)
+    }
+  }
+
+  /// Whether the directory holds a store; throws if it holds something else.
+  @discardableResult
+  private static func checkContent(_ directory: any Directory, mayBeEmpty: Bool) throws(StoreError) -> Bool {
+    let names = try directory.names()
+    if names.contains(StoreHeader.name) { return true }
+    let foreign = names.filter {
+      $0 != lockName && $0 != CheckpointHeader.name && SegmentHeader.number($0) == nil && !isTemporary($0)
+    }
+    if let first = foreign.min() {
+      throw StoreError(
+        .notAStore, "the directory is no store and holds other files, such as \"\(first)\"", file: directory.path)
+    }
+    // A creation that was interrupted leaves a first segment without records, and no more.
+    for name in names {
+      guard let number = SegmentHeader.number(name) else { continue }
+      let isUsed = number > 1 ? true : try hasRecords(directory, name)
+      if isUsed {
+        throw StoreError.damaged(
+          "the file \(StoreHeader.name) is missing, and segments are there", file: directory.path)
+      }
+    }
+    if !mayBeEmpty { throw StoreError(.notFound, "there is no store here", file: directory.path) }
+    return false
+  }
+
+  private static func hasRecords(_ directory: any Directory, _ name: String) throws(StoreError) -> Bool {
+    guard let file = try directory.open(name, forWriting: false) else { return false }
+    let word = try System.allocate(byteCount: RecordHeader.byteCount)
+    let got = try file.read(into: word.view.slice(0, RecordHeader.byteCount), at: SegmentHeader.recordsStart)
+    return !word.view.isZero(0, got)
+  }
+
+  static func isTemporary(_ name: String) -> Bool {
+    guard name.hasSuffix(temporarySuffix) else { return false }
+    let final = String(name.dropLast(temporarySuffix.count))
+    return final == StoreHeader.name || final == CheckpointHeader.name || SegmentHeader.number(final) != nil
+  }
+
+  /// The file holds the holder's process, for the message that others get. The lock itself is the kernel's: it ends
+  /// with the process, however that ends.
+  private static func takeLock(_ directory: any Directory, _ options: Store.Options) throws(StoreError) -> any File {
+    guard let lock = try directory.lock(lockName, permissions: options.filePermissions) else {
+      var holder = "another process"
+      if let file = try directory.open(lockName, forWriting: false) {
+        let buffer = try System.allocate(byteCount: 256)
+        let got = try file.read(into: buffer.view.slice(0, 256), at: 0)
+        let text = buffer.view.slice(0, got).array().prefix { $0 >= 32 && $0 != 127 }
+        if !text.isEmpty { holder = String(decoding: text, as: UTF8.self) }
+      }
+      throw StoreError(.locked, "the store is open for writing by \(holder)", file: directory.path)
+    }
+    let text = Array("process \(System.processID()) (\(System.commandName().prefix(100)))\n".utf8)
+    try text.span.withBytesView { (view: MemoryView) throws(StoreError) in
+      try lock.truncate(to: 0)
+      try lock.write(view, at: 0)
+    }
+    return lock
+  }
+
+  // MARK: Creating
+
+  private static func create(
+    _ directory: any Directory, _ options: Store.Options, _ lock: (any File)?
+  ) throws(StoreError) -> Engine {
+    func random() throws(StoreError) -> UInt64 {
+      if let randomNumber = options.randomNumber { return randomNumber() }
+      return try System.random()
+    }
+    let header = StoreHeader(
+      identifier: StoreIdentifier(low: try random(), high: try random()), hashSeed: try random(),
+      created: options.clock.wallMilliseconds())
+    for name in try directory.names() where name != lockName { try directory.unlink(name) }
+    let engine = try Engine(directory: directory, options: options, header: header, lock: lock)
+    engine.log.epoch = 1
+    let first = try engine.create(segment: 1)
+    // The store is there from the moment this file has its name.
+    let temporary = StoreHeader.name + temporarySuffix
+    let file = try directory.create(temporary, permissions: options.filePermissions)
+    let buffer = try System.allocate(byteCount: StoreHeader.byteCount)
+    header.encode(into: buffer.view)
+    try file.write(buffer.view, at: 0)
+    try file.sync()
+    try directory.rename(temporary, to: StoreHeader.name)
+    try directory.sync()
+    try engine.begin(
+      first, LinkValue(previous: 0, previousEnd: 0, previousChecksum: 0, previousDurable: 0, epoch: 1), atLeast: 0)
+    try engine.flush()
+    engine.published.store(engine.log.address, ordering: .releasing)
+    return engine
+  }
+
+  // MARK: Opening what is there
+
+  private static func openExisting(
+    _ directory: any Directory, _ options: Store.Options, _ lock: (any File)?
+  ) throws(StoreError) -> Engine {
+    guard let file = try directory.open(StoreHeader.name, forWriting: false) else {
+      throw StoreError(.notFound, "there is no store here", file: directory.path)
+    }
+    let buffer = try System.allocate(byteCount: StoreHeader.byteCount)
+    let got = try file.read(into: buffer.view.slice(0, StoreHeader.byteCount), at: 0)
+    let header = try StoreHeader(
+      decoding: buffer.view.slice(0, got), file: file.path, forWriting: options.access != .readOnly)
+    let start = System.nanoseconds()
+    var recovery = Recovery(directory: directory, options: options, header: header)
+    let found: Recovery.Found
+    do throws(StoreError) {
+      found = try recovery.run(lock, usingCheckpoint: true)
+    } catch {
+      guard recovery.isCheckpointDamaged else { throw error }
+      recovery = Recovery(directory: directory, options: options, header: header)
+      found = try recovery.run(lock, usingCheckpoint: false)
+    }
+    if !found.engine.isReadOnly { try found.engine.continueLog(found) }
+    let spent = Int(truncatingIfNeeded: System.nanoseconds() - start)
+    found.engine.count(.recoveryNanoseconds, spent)
+    return found.engine
+  }
+
+  /// Goes on after the last record: in its segment if that was closed cleanly, or in a new one.
+  private func continueLog(_ found: Recovery.Found) throws(StoreError) {
+    for name in try directory.names() where Self.isTemporary(name) { try directory.unlink(name) }
+    let last = found.last
+    if found.isClean && last.end + (64 << 10) <= options.segmentBytes {
+      try resume(found)
+    } else {
+      // What an interrupted history left behind goes first, last one first, so that no gap can ever be seen.
+      if !found.void.isEmpty {
+        for number in found.void.sorted(by: >) { try directory.unlink(SegmentHeader.name(number)) }
+        try directory.sync()
+      }
+      log.epoch = found.epoch + 1
+      let next = try create(segment: last.number + 1)
+      let link = LinkValue(
+        previous: last.number, previousEnd: UInt64(last.end), previousChecksum: last.checksum,
+        previousDurable: UInt64(last.durable), epoch: log.epoch)
+      try begin(next, link, atLeast: 0)
+      try flush()
+      // The link says where the segment ends, so what comes after is void: it may go.
+      if last.byteCount > last.end {
+        try directory.open(SegmentHeader.name(last.number), forWriting: true)?.truncate(to: last.end)
+      }
+    }
+    published.store(log.address, ordering: .releasing)
+  }
+
+  private func resume(_ found: Recovery.Found) throws(StoreError) {
+    let last = found.last
+    guard let file = try directory.open(SegmentHeader.name(last.number), forWriting: true) else {
+      throw StoreError.damaged("a segment has gone", file: directory.path)
+    }
+    let memory = try file.mapForAppending(byteCount: last.end, capacity: options.segmentBytes)
+    log.segment = last.number
+    log.salt = last.salt
+    log.epoch = found.epoch + 1
+    log.file = file
+    log.memory = memory
+    log.position = last.end
+    log.flushed = last.end
+    // A clean close has synced it.
+    log.durable = last.end
+    log.closedAt = last.end
+    log.reserved = last.end
+    log.lastChecksum = last.checksum
+    log.lastOffset = last.lastOffset
+    segments.set(SegmentTable.slot(last.number), memory.view, salt: last.salt)
+    catalog.withLock { catalog in
+      guard let index = catalog.index(of: last.number) else { return }
+      let before = catalog.segments[index]
+      catalog.segments[index] = SegmentCatalog.Segment(
+        number: before.number, firstSequence: before.firstSequence, salt: before.salt, end: nil, memory: memory,
+        file: file, isResumed: true)
+    }
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// Calls `body` with the bytes as a view that is valid until it returns.
+  func withBytesView<R, E: Error>(_ body: (MemoryView) throws(E) -> R) throws(E) -> R {
+    try unsafe bytes.withView(body)
+  }
+}

@@ -1,0 +1,63 @@
+internal import Synchronization
+
+/// The read path: no lock, nothing allocated, no shared line written.
+extension Engine {
+  /// The newest live record of a key. Under a read guard.
+  @inline(__always)
+  func find(_ key: MemoryView) throws(StoreError) -> FoundRecord? {
+    if !alive.isSet { throw deadError() }
+    return try find(key, hash: index.hash(key))
+  }
+
+  @inline(__always)
+  func find(_ key: MemoryView, hash: UInt64) throws(StoreError) -> FoundRecord? {
+    switch index.find(key, hash: hash, verifying: options.verification == .always) {
+    case .absent: return nil
+    case .found(let record):
+      // Without flags, codec or expiry: the common case in one comparison.
+      if record.header.flags & ~Self.plainFlags == 0 && record.header.codec == 0 { return record }
+      return try checked(record)
+    case .damaged, .unverified: return try findSlowly(key, hash: hash)
+    }
+  }
+
+  /// Flags that say nothing about the value.
+  private static let plainFlags = RecordHeader.Flags.moreFollows | RecordHeader.Flags.earlierDurable
+
+  @inline(never)
+  private func checked(_ record: FoundRecord) throws(StoreError) -> FoundRecord? {
+    guard record.header.isUnderstood else {
+      throw StoreError(
+        .unsupportedFormat, "the entry uses a feature of a newer version", file: path(record.entry),
+        byteOffset: record.offset, keyPrefix: record.key.prefix())
+    }
+    return isExpired(record) ? nil : record
+  }
+
+  @inline(never)
+  private func findSlowly(_ key: MemoryView, hash: UInt64) throws(StoreError) -> FoundRecord? {
+    try verify(HashIndex.shard(hash))
+    switch index.find(key, hash: hash, verifying: options.verification == .always) {
+    case .absent: return nil
+    case .found(let record): return try checked(record)
+    case .damaged(let entry): throw damage(entry, key)
+    case .unverified: preconditionFailure("a shard stays verified")
+    }
+  }
+
+  func isExpired(_ record: FoundRecord) -> Bool { record.deadline.map(clock.isExpired) ?? false }
+
+  func damage(_ entry: UInt64, _ key: MemoryView) -> StoreError {
+    StoreError(
+      .damaged, "the record fails its checksum", file: path(entry), byteOffset: HashIndex.Entry.offset(entry),
+      keyPrefix: key.prefix())
+  }
+
+  private func path(_ entry: UInt64) -> String {
+    let slot = HashIndex.Entry.slot(entry)
+    let segment = catalog.withLock { catalog in
+      catalog.segments.first { SegmentTable.slot($0.number) == slot }?.number
+    }
+    return directory.path + "/" + SegmentHeader.name(segment ?? UInt64(slot))
+  }
+}

@@ -1,0 +1,193 @@
+internal import Synchronization
+
+/// Segments: making room in the active one, going on to the next, and closing the log.
+extension Engine {
+  static let sealBytes = RecordHeader.byteCount + SealValue.byteCount
+  static let linkBytes = RecordHeader.byteCount + LinkValue.byteCount
+
+  /// Sees to it that `byteCount` bytes of records, and a seal, fit at the log's position of the active segment.
+  @inline(__always)
+  func makeRoom(_ byteCount: Int) throws(StoreError) -> MemoryView {
+    let end = log.position + byteCount + Self.sealBytes
+    if let memory = log.memory, end <= log.reserved { return memory.view }
+    return try makeMoreRoom(byteCount)
+  }
+
+  @inline(never)
+  private func makeMoreRoom(_ byteCount: Int) throws(StoreError) -> MemoryView {
+    if log.position + byteCount + Self.sealBytes > log.memory?.byteCount ?? 0 {
+      try roll(atLeast: byteCount)
+    }
+    guard let memory = log.memory else { preconditionFailure("a store open for writing has an active segment") }
+    try reserve(log.position + byteCount + Self.sealBytes)
+    // Long enough before the end for a new file to be synced on a busy disk.
+    if log.position > options.segmentBytes / 8 && !log.isPreparationDue {
+      log.isPreparationDue = true
+      background?.wake(.prepare)
+    }
+    return memory.view
+  }
+
+  /// In steps that double from 64 KiB, so that a small store is a small directory and a large one is not asked for
+  /// space at every commit.
+  private func reserve(_ end: Int) throws(StoreError) {
+    guard end > log.reserved, let file = log.file, let memory = log.memory else { return }
+    let step = max(end, min(max(64 << 10, log.reserved * 2), memory.byteCount))
+    let reserved = min((step + 4095) & ~4095, (memory.byteCount + 4095) & ~4095)
+    try file.reserve(log.reserved, upTo: reserved)
+    log.reserved = reserved
+  }
+
+  /// Seals the active segment and goes on in the next one.
+  private func roll(atLeast byteCount: Int) throws(StoreError) {
+    guard let oldMemory = log.memory else { preconditionFailure("there is a segment to seal") }
+    let next = log.segment + 1
+    let prepared = try takePrepared(next)
+    try reserve(log.position + Self.sealBytes)
+    appendSeal(SealValue(reason: SealValue.Reason.continued, epoch: log.epoch, next: next), oldMemory.view)
+    try flush()
+    let link = LinkValue(
+      previous: log.segment, previousEnd: UInt64(log.position), previousChecksum: log.lastChecksum,
+      previousDurable: UInt64(log.durable), epoch: log.epoch)
+    catalog.withLock { catalog in
+      if let index = catalog.index(of: log.segment) { catalog.segments[index].end = log.position }
+    }
+    try begin(prepared, link, atLeast: byteCount)
+    background?.wake(.seal)
+  }
+
+  /// Makes a new segment the active one and writes its first record.
+  func begin(_ prepared: PreparedSegment, _ link: LinkValue, atLeast byteCount: Int) throws(StoreError) {
+    let needed = SegmentHeader.byteCount + Self.linkBytes + byteCount + Self.sealBytes
+    let memory = try buffers.take(atLeast: needed)
+    let header = prepared.header
+    header.encode(into: memory.view)
+    log.segment = header.segment
+    log.salt = header.salt
+    log.file = prepared.file
+    log.memory = memory
+    log.position = SegmentHeader.recordsStart
+    log.flushed = SegmentHeader.recordsStart
+    log.durable = SegmentHeader.recordsStart
+    log.reserved = prepared.reserved
+    log.isPreparationDue = false
+    log.closedAt = nil
+    segments.set(SegmentTable.slot(header.segment), memory.view, salt: header.salt)
+    liveBytes.store(0, at: SegmentTable.slot(header.segment))
+    catalog.withLock { catalog in
+      catalog.segments.append(
+        SegmentCatalog.Segment(
+          number: header.segment, firstSequence: log.lastSequence + 1, salt: header.salt, end: nil, memory: memory,
+          file: prepared.file))
+    }
+    let at = log.position
+    try reserve(at + Self.linkBytes + Self.sealBytes)
+    link.encode(into: memory.view.slice(at + RecordHeader.byteCount, LinkValue.byteCount))
+    append(mark(RecordHeader.Kind.link, LinkValue.byteCount), memory.view, Self.linkBytes)
+  }
+
+  func appendSeal(_ value: SealValue, _ memory: MemoryView) {
+    value.encode(into: memory.slice(log.position + RecordHeader.byteCount, SealValue.byteCount))
+    append(mark(RecordHeader.Kind.seal, SealValue.byteCount), memory, Self.sealBytes)
+  }
+
+  /// Records of the log itself have the sequence of the operation before them.
+  private func mark(_ kind: UInt8, _ valueBytes: Int) -> RecordHeader {
+    RecordHeader(sequence: log.lastSequence, kind: kind, flags: 0, key: 0, value: valueBytes, extension: 0)
+  }
+
+  // MARK: The next segment
+
+  /// The segment made in advance, or one made now.
+  private func takePrepared(_ number: UInt64) throws(StoreError) -> PreparedSegment {
+    try preparation.withLock { _ throws(StoreError) in
+      let ready = catalog.withLock { catalog in
+        defer { catalog.prepared = nil }
+        return catalog.prepared
+      }
+      if let ready, ready.header.segment == number { return ready }
+      return try create(segment: number)
+    }
+  }
+
+  /// In the background: makes the next segment before it is needed.
+  func prepareNext() throws(StoreError) {
+    try preparation.withLock { _ throws(StoreError) in
+      let next = catalog.withLock { $0.prepared == nil ? $0.segments.last.map { $0.number + 1 } : nil }
+      guard let next else { return }
+      let prepared = try create(segment: next)
+      catalog.withLock { $0.prepared = prepared }
+    }
+  }
+
+  /// Makes a segment's file. Its header is on the disk before the file has its name, and its name before the first
+  /// record: so a segment whose header cannot be read is always damaged.
+  func create(segment number: UInt64) throws(StoreError) -> PreparedSegment {
+    let count = catalog.withLock { $0.segments.count }
+    guard count < Store.Limits.segments, number < 1 << 32, SegmentTable.slot(number) != 0 || number == 0 else {
+      throw StoreError(.storeFull, "the store has used up its segment numbers", file: directory.path)
+    }
+    let header = SegmentHeader(
+      store: self.header.identifier, segment: number, epoch: log.epoch, salt: try random(),
+      created: options.clock.wallMilliseconds())
+    let name = SegmentHeader.name(number)
+    let temporary = name + temporarySuffix
+    try directory.unlink(temporary)
+    let file = try directory.create(temporary, permissions: options.filePermissions)
+    let buffer = try System.allocate(byteCount: 4096)
+    header.encode(into: buffer.view)
+    let reserved = max(64 << 10, number == 1 ? 0 : options.segmentBytes / 8)
+    try file.reserve(0, upTo: reserved)
+    try file.write(buffer.view.slice(0, SegmentHeader.byteCount), at: 0)
+    try file.sync()
+    try directory.rename(temporary, to: name)
+    try directory.sync()
+    return PreparedSegment(header: header, file: file, reserved: reserved)
+  }
+
+  // MARK: Sealed segments
+
+  /// In the background: lets readers have sealed segments from their files, and gives staging buffers back.
+  func mapSealed() throws(StoreError) {
+    let sealed = catalog.withLock { $0.segments.filter { $0.end != nil && !$0.isMapped } }
+    for segment in sealed {
+      guard let end = segment.end, let file = segment.file else { continue }
+      let memory = try file.map(byteCount: end, writable: false)
+      segments.set(SegmentTable.slot(segment.number), memory.view, salt: segment.salt)
+      catalog.withLock { catalog in
+        guard let index = catalog.index(of: segment.number) else { return }
+        catalog.segments[index].memory = memory
+        catalog.segments[index].isMapped = true
+      }
+      // A buffer that has pages of a file in it cannot be written again.
+      buffers.giveBack(segment.memory, reusable: !segment.isResumed)
+      // Reserved space that was not needed; nothing stands there.
+      try file.truncate(to: end)
+    }
+  }
+
+  /// Makes sealed segments durable and lets go of their files. By the background thread and by who syncs.
+  func syncSealed() throws(StoreError) {
+    let unsynced = catalog.withLock { $0.segments.filter { $0.end != nil && !$0.isDurable } }
+    for segment in unsynced {
+      // Segments that were there before the open have no descriptor; any one of the file syncs all of it.
+      if let file = segment.file {
+        try file.sync()
+      } else {
+        try directory.open(SegmentHeader.name(segment.number), forWriting: true)?.sync()
+      }
+      catalog.withLock { catalog in
+        if let index = catalog.index(of: segment.number) { catalog.segments[index].isDurable = true }
+      }
+    }
+    catalog.withLock { catalog in
+      for index in catalog.segments.indices where catalog.segments[index].isDurable && catalog.segments[index].isMapped {
+        catalog.segments[index].file = nil
+      }
+    }
+    let first = catalog.withLock { catalog in
+      catalog.segments.first { !$0.isDurable }?.number ?? catalog.segments.last.map { $0.number + 1 } ?? 0
+    }
+    firstUnsynced.store(first, ordering: .releasing)
+  }
+}

@@ -1,0 +1,206 @@
+internal import Synchronization
+
+/// A store that is open: the log, the index over it, and who may do what when.
+///
+/// - *Readers* (`Engine+Read`) take no lock. They go by `index`, `segments` and `alive`, inside of a read guard.
+/// - *The writer*, whoever has the turn of `queue`, alone touches `log`, `staged` and changes the index.
+/// - *The background thread* (`Engine+Background`) maps sealed segments, syncs them, prepares the next one, flushes
+///   relaxed writes and writes checkpoints; it takes the turn where it touches what is the writer's.
+/// - `catalog` is what the writer and the background thread share about segments, under its own lock.
+final class Engine: @unchecked Sendable {  // As above.
+  let directory: any Directory
+  let options: Store.Options
+  let header: StoreHeader
+  let clock: ExpiryClock
+  let segments: SegmentTable
+  let index: HashIndex
+  let queue = CommitQueue()
+  let catalog = Mutex(SegmentCatalog())
+  /// Held while the next segment is made.
+  let preparation = Mutex(())
+  let buffers: StagingBuffers
+  let counters: AtomicWords
+  /// Bytes of live records per segment slot.
+  let liveBytes: AtomicWords
+  /// 1 while the store may be used; 0 after a close, and in forked children.
+  let alive: LifeMark
+  /// Held until the store is closed; `nil` if it is open read-only.
+  var lock: (any File)?
+  var background: BackgroundThread?
+
+  /// What a read-only open found damaged.
+  var damage: StoreError?
+
+  // The writer's.
+  var log = LogState()
+  /// Operations encoded by the commit that is under way, not yet published.
+  var staged: [StagedOperation] = []
+
+  /// All committed operations lie below this address (``LogAddress``).
+  let published = Atomic<UInt64>(0)
+  /// Segments before this one are durable.
+  let firstUnsynced = Atomic<UInt64>(0)
+
+  init(
+    directory: any Directory, options: Store.Options, header: StoreHeader, lock: (any File)?
+  ) throws(StoreError) {
+    self.directory = directory
+    self.options = options
+    self.header = header
+    self.lock = lock
+    clock = ExpiryClock(options.clock)
+    segments = try SegmentTable()
+    index = try HashIndex(seed: header.hashSeed, segments: segments)
+    buffers = StagingBuffers(byteCount: options.segmentBytes)
+    counters = try AtomicWords(count: Counter.allCases.count)
+    liveBytes = try AtomicWords(count: Store.Limits.segments + 1)
+    alive = try LifeMark()
+  }
+
+  var isReadOnly: Bool { options.access == .readOnly }
+
+  func random() throws(StoreError) -> UInt64 {
+    if let randomNumber = options.randomNumber { return randomNumber() }
+    return try System.random()
+  }
+
+  @inline(__always)
+  func count(_ counter: Counter, _ difference: Int = 1) { counters.add(Int64(difference), at: counter.rawValue) }
+
+  func total(_ counter: Counter) -> Int { Int(truncatingIfNeeded: counters.load(counter.rawValue)) }
+}
+
+/// Files that are being written end so; what an interruption has left of them is removed by the next open.
+let temporarySuffix = ".tmp"
+
+/// Counters that one thread at a time changes and any may read.
+enum Counter: Int, CaseIterable {
+  case liveEntries, lastSequence, commits, groups, groupedCommits, largestGroup, syncs, bytesAppended
+  case checkpointsWritten, checkpointsFailed, checkpointBytes
+  case replayedRecords, replayedBytes, recoveryNanoseconds, tornBytes, rebuilt
+}
+
+/// The writer's end of the log.
+struct LogState {
+  /// The active segment.
+  var segment: UInt64 = 0
+  var salt: UInt64 = 0
+  var epoch: UInt64 = 0
+  var file: (any File)?
+  var memory: Mapping?
+  /// Where the next record goes.
+  var position = 0
+  /// What the file has of it.
+  var flushed = 0
+  /// What is known to be on the disk.
+  var durable = 0
+  /// Where it ended when it was last closed cleanly, if it was.
+  var closedAt: Int?
+  /// Space below this is reserved.
+  var reserved = 0
+  var lastSequence: UInt64 = 0
+  /// The checksum of the record before `position`.
+  var lastChecksum: UInt64 = 0
+  var lastOffset = 0
+  /// The first failure; from then on nothing is written.
+  var failure: StoreError?
+  /// Bytes of log since the last checkpoint, and whether one has been asked for.
+  var bytesSinceCheckpoint = 0
+  var isCheckpointDue = false
+  var isPreparationDue = false
+
+  var address: UInt64 { LogAddress.make(segment, position) }
+}
+
+/// A place in the log as one word that can be compared: the segment in the upper half, the offset / 8 in the lower.
+enum LogAddress {
+  static func make(_ segment: UInt64, _ offset: Int) -> UInt64 { segment << 32 | UInt64(offset / 8) }
+  static func segment(_ address: UInt64) -> UInt64 { address >> 32 }
+  static func offset(_ address: UInt64) -> Int { Int(address & 0xFFFF_FFFF) * 8 }
+}
+
+/// An operation whose record is in the staging buffer.
+struct StagedOperation {
+  let hash: UInt64
+  let entry: UInt64
+  let byteCount: Int
+  let isDelete: Bool
+  /// On the first operation of a batch: how many there are.
+  let batchCount: Int
+}
+
+/// What is known about each segment, and what owns its memory.
+struct SegmentCatalog {
+  struct Segment {
+    let number: UInt64
+    /// Sequence of its first operation, or of the first one after it.
+    let firstSequence: UInt64
+    let salt: UInt64
+    /// Where its last record ends; `nil` while it is appended to.
+    var end: Int?
+    var memory: Mapping
+    /// Kept until its content is durable and mapped.
+    var file: (any File)?
+    /// Whether readers get its content from the file, no longer from the staging buffer.
+    var isMapped = false
+    var isDurable = false
+    /// Whether it was there before the store was opened: the staging buffer then begins with pages of the file.
+    var isResumed = false
+  }
+
+  /// In order of their numbers, without gaps.
+  var segments: [Segment] = []
+  /// The next segment, header written and synced.
+  var prepared: PreparedSegment?
+
+  func index(of number: UInt64) -> Int? {
+    guard let first = segments.first?.number, number >= first, number - first < UInt64(segments.count) else {
+      return nil
+    }
+    return Int(number - first)
+  }
+}
+
+struct PreparedSegment {
+  let header: SegmentHeader
+  let file: any File
+  let reserved: Int
+}
+
+/// Staging buffers to use again: fresh pages cost more than what is written to them.
+final class StagingBuffers: Sendable {
+  let byteCount: Int
+  private let free = Mutex<[Mapping]>([])
+
+  init(byteCount: Int) { self.byteCount = byteCount }
+
+  func take(atLeast needed: Int) throws(StoreError) -> Mapping {
+    if needed <= byteCount, let buffer = free.withLock({ $0.popLast() }) { return buffer }
+    return try System.allocate(byteCount: max(needed, byteCount))
+  }
+
+  /// Takes a buffer back when no reader is in it any more.
+  func giveBack(_ buffer: Mapping, reusable: Bool) {
+    if reusable && buffer.byteCount == byteCount {
+      Reclaimer.shared.retire(Returned(buffer: buffer, to: self))
+    } else {
+      Reclaimer.shared.retire(buffer)
+    }
+  }
+
+  private final class Returned: Sendable {
+    let buffer: Mapping
+    let owner: StagingBuffers
+
+    init(buffer: Mapping, to owner: StagingBuffers) {
+      self.buffer = buffer
+      self.owner = owner
+    }
+
+    deinit {
+      // One spare is enough: while a segment is filled, the one before it is sealed.
+      let buffer = buffer
+      owner.free.withLock { if $0.isEmpty { $0.append(buffer) } }
+    }
+  }
+}

@@ -1,0 +1,403 @@
+internal import Synchronization
+
+/// Finds out what a store holds: the newest valid checkpoint, and the log after it; or the whole log.
+///
+/// Changes nothing on disk, so it may be interrupted anywhere, and a read-only open is just this.
+struct Recovery {
+  let directory: any Directory
+  let options: Store.Options
+  let header: StoreHeader
+
+  /// Set when a checkpoint turned out to be unusable after it had been begun with.
+  private(set) var isCheckpointDamaged = false
+  /// The first damage found. A read-only open goes on without what is damaged; others throw it.
+  private var damage: StoreError?
+  private var files: [SegmentFile] = []
+  private var void: [UInt64] = []
+  private var tornBytes = 0
+  private var replayedBytes = 0
+
+  init(directory: any Directory, options: Store.Options, header: StoreHeader) {
+    self.directory = directory
+    self.options = options
+    self.header = header
+  }
+
+  /// A segment as it is on disk.
+  struct SegmentFile {
+    let number: UInt64
+    let path: String
+    let byteCount: Int
+    let memory: Mapping
+    let header: SegmentHeader
+    var firstSequence: UInt64 = 0
+    /// Where its last valid record ends.
+    var end = SegmentHeader.recordsStart
+    var isDurable = false
+
+    var view: MemoryView { memory.view }
+
+    /// Its first record, if that is what it must be.
+    var link: LinkValue? {
+      guard let record = LogScan.record(view, salt: header.salt, at: SegmentHeader.recordsStart),
+        record.header.kind == RecordHeader.Kind.link
+      else { return nil }
+      return LinkValue(
+        decoding: view.slice(record.offset + record.header.valueOffset, record.header.valueByteCount))
+    }
+  }
+
+  struct Found {
+    let engine: Engine
+    /// The last segment that counts.
+    struct Last {
+      var number: UInt64 = 0
+      var salt: UInt64 = 0
+      var byteCount = 0
+      var end = SegmentHeader.recordsStart
+      var lastOffset = 0
+      var checksum: UInt64 = 0
+      var durable = 0
+    }
+    var last = Last()
+    var isClean = false
+    var epoch: UInt64 = 0
+    /// Segments that come after the end of the log.
+    var void: [UInt64] = []
+  }
+
+  /// Where the log goes on, while it is read.
+  private struct Cursor {
+    var sequence: UInt64 = 0
+    var epoch: UInt64 = 0
+    var lastOffset = 0
+    var checksum: UInt64 = 0
+    var durable = 0
+    /// The last record closes the store.
+    var isClosed = false
+    /// Of the batch whose end has not been seen: its start, and what was before it.
+    var batch: (start: Int, sequence: UInt64, lastOffset: Int, checksum: UInt64)?
+  }
+
+  mutating func run(_ lock: (any File)?, usingCheckpoint: Bool) throws(StoreError) -> Found {
+    let engine = try Engine(directory: directory, options: options, header: header, lock: lock)
+    try openSegments()
+    let checkpoint = usingCheckpoint ? try loadCheckpoint() : nil
+    if let checkpoint { use(checkpoint, engine) }
+    var replay = Replay(engine, index: engine.index)
+    var found = Found(engine: engine)
+    var cursor = Cursor()
+    var start = 0
+    var offset = SegmentHeader.recordsStart
+    if let covered = checkpoint?.header {
+      start = files.firstIndex { $0.number == covered.startSegment } ?? 0
+      offset = covered.startOffset
+      cursor.sequence = covered.startSequence
+      cursor.epoch = covered.epoch
+      // Of the record before the end; if replay begins earlier, there is one to come.
+      (cursor.lastOffset, cursor.checksum) = (covered.lastOffset, covered.lastChecksum)
+      replay.countedSequence = covered.endSequence
+    }
+    do throws(StoreError) {
+      try readLog(from: start, offset, &cursor, &replay, &found)
+      try replay.finish()
+    } catch {
+      // Only replaying finds shards of the checkpoint damaged.
+      isCheckpointDamaged = checkpoint != nil && error.code == .damaged
+      throw error
+    }
+    // What has not been read yet must not be forgotten: a checkpoint says that it was there.
+    if let covered = checkpoint?.header, cursor.sequence < covered.endSequence {
+      note(.damaged("the log ends before what the checkpoint covers", file: files.last?.path, at: found.last.end))
+    }
+    if let damage, !engine.isReadOnly { throw damage }
+    publish(found, cursor, replay, engine)
+    found.epoch = cursor.epoch
+    found.void = void
+    return found
+  }
+
+  private mutating func note(_ error: StoreError) {
+    if damage == nil { damage = error }
+  }
+
+  // MARK: Files
+
+  private mutating func openSegments() throws(StoreError) {
+    let numbers = try directory.names().compactMap(SegmentHeader.number).sorted()
+    guard let first = numbers.first else {
+      throw StoreError.damaged("the store has no segments", file: directory.path)
+    }
+    for (index, number) in numbers.enumerated() {
+      let expected = first + UInt64(index)
+      if number != expected {
+        note(.damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(expected)))
+        break
+      }
+      do throws(StoreError) {
+        files.append(try openSegment(number))
+      } catch {
+        guard error.code == .damaged else { throw error }
+        note(error)
+        break
+      }
+    }
+    if files.isEmpty, let damage { throw damage }
+  }
+
+  private func openSegment(_ number: UInt64) throws(StoreError) -> SegmentFile {
+    let name = SegmentHeader.name(number)
+    guard let file = try directory.open(name, forWriting: false) else {
+      throw StoreError.damaged("a segment is missing", file: directory.path + "/" + name)
+    }
+    let byteCount = try file.byteCount()
+    guard byteCount >= SegmentHeader.byteCount else {
+      throw StoreError.damaged("the segment is cut short", file: file.path, at: byteCount)
+    }
+    let memory = try file.map(byteCount: byteCount, writable: false)
+    let header = try SegmentHeader(decoding: memory.view, file: file.path)
+    guard header.store == self.header.identifier, header.segment == number else {
+      throw StoreError.damaged("the segment belongs to another store or place", file: file.path, at: 24)
+    }
+    return SegmentFile(number: number, path: file.path, byteCount: byteCount, memory: memory, header: header)
+  }
+
+  // MARK: The checkpoint
+
+  /// The checkpoint, if there is one that fits the log.
+  private mutating func loadCheckpoint() throws(StoreError) -> CheckpointShards? {
+    guard let file = try? directory.open(CheckpointHeader.name, forWriting: false) else { return nil }
+    let byteCount = try file.byteCount()
+    guard byteCount >= CheckpointHeader.bucketsStart else { return nil }
+    let memory = try file.map(byteCount: byteCount, writable: true)
+    guard let found = CheckpointHeader(decoding: memory.view), found.store == header.identifier,
+      found.hashSeed == header.hashSeed, let checkpoint = CheckpointShards(memory, header: found),
+      checkpoint.segments.last?.number == found.endSegment
+    else { return nil }
+    for (index, segment) in checkpoint.segments.enumerated() {
+      guard index < files.count else {
+        note(
+          .damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(segment.number)))
+        return options.access == .readOnly ? checkpoint : nil
+      }
+      // Another store's history, or another life of this one's: not ours.
+      guard files[index].number == segment.number, files[index].header.salt == segment.salt else { return nil }
+      guard segment.end >= SegmentHeader.recordsStart, segment.end <= files[index].byteCount else {
+        note(.damaged("the segment is cut short", file: files[index].path, at: files[index].byteCount))
+        continue
+      }
+    }
+    guard let last = files.first(where: { $0.number == found.endSegment }),
+      files.contains(where: { $0.number == found.startSegment }),
+      let record = LogScan.record(last.view, salt: last.header.salt, at: found.lastOffset),
+      record.header.checksum == found.lastChecksum, record.end == found.endOffset
+    else {
+      if damage == nil {
+        note(
+          .damaged(
+            "the log is not the one that the checkpoint covers: it is damaged, or older than the checkpoint (then "
+              + "remove the file \(CheckpointHeader.name))", file: directory.path, at: found.lastOffset))
+      }
+      return options.access == .readOnly ? checkpoint : nil
+    }
+    return checkpoint
+  }
+
+  private mutating func use(_ checkpoint: CheckpointShards, _ engine: Engine) {
+    engine.index.load(checkpoint)
+    for (index, segment) in checkpoint.segments.enumerated() where index < files.count {
+      files[index].firstSequence = segment.firstSequence
+      files[index].end = min(segment.end, files[index].byteCount)
+      files[index].isDurable = segment.number < checkpoint.header.endSegment
+      engine.liveBytes.store(UInt64(bitPattern: segment.liveBytes), at: SegmentTable.slot(segment.number))
+    }
+    for file in files {
+      engine.segments.set(SegmentTable.slot(file.number), file.view, salt: file.header.salt)
+    }
+    engine.counters.store(checkpoint.header.liveEntries, at: Counter.liveEntries.rawValue)
+  }
+
+  // MARK: The log
+
+  private mutating func readLog(
+    from start: Int, _ offset: Int, _ cursor: inout Cursor, _ replay: inout Replay, _ found: inout Found
+  ) throws(StoreError) {
+    for file in files {
+      replay.engine.segments.set(SegmentTable.slot(file.number), file.view, salt: file.header.salt)
+    }
+    if start == 0 && offset == SegmentHeader.recordsStart, let link = files[0].link, link.previous != 0 {
+      note(
+        .damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(link.previous)))
+    }
+    var offset = offset
+    for index in start..<files.count {
+      let next = index + 1 < files.count ? files[index + 1].link : nil
+      if let next, next.previous != files[index].number || next.previousEnd > UInt64(Int.max) {
+        note(.damaged("the segment does not follow the one before it", file: files[index + 1].path, at: 256))
+      }
+      let limit = next.map { min(Int(truncatingIfNeeded: $0.previousEnd), files[index].byteCount) }
+      if offset == SegmentHeader.recordsStart { files[index].firstSequence = cursor.sequence + 1 }
+      cursor.epoch = max(cursor.epoch, files[index].header.epoch)
+      cursor.durable = 0
+      try readSegment(index, from: offset, to: limit ?? files[index].byteCount, &cursor, &replay)
+      let isWhole = files[index].end == limit && cursor.checksum == next?.previousChecksum
+      found.last = Found.Last(
+        number: files[index].number, salt: files[index].header.salt, byteCount: files[index].byteCount,
+        end: files[index].end, lastOffset: cursor.lastOffset, checksum: cursor.checksum, durable: cursor.durable)
+      if let next, isWhole {
+        // Nothing more to learn about it, but whether it is on the disk.
+        if next.previousDurable >= next.previousEnd { files[index].isDurable = true }
+        offset = SegmentHeader.recordsStart
+        continue
+      }
+      judgeEnd(index, next)
+      found.isClean = cursor.isClosed && files[index].end == files[index].byteCount && index + 1 == files.count
+      return
+    }
+  }
+
+  private mutating func readSegment(
+    _ index: Int, from offset: Int, to limit: Int, _ cursor: inout Cursor, _ replay: inout Replay
+  ) throws(StoreError) {
+    let file = files[index]
+    guard offset <= limit else {
+      files[index].end = limit
+      return
+    }
+    var scan = LogScan(file.view, salt: file.header.salt, from: offset, to: limit)
+    cursor.batch = nil
+    while let record = scan.next() {
+      guard try accept(record, in: file, &cursor, &replay) else { break }
+      files[index].end = record.end
+      cursor.lastOffset = record.offset
+      cursor.checksum = record.header.checksum
+      cursor.durable = min(max(cursor.durable, record.header.durableByteCount), record.end)
+    }
+    replayedBytes += max(0, files[index].end - offset)
+    if let batch = cursor.batch {
+      replay.dropIncomplete()
+      files[index].end = batch.start
+      (cursor.sequence, cursor.lastOffset, cursor.checksum) = (batch.sequence, batch.lastOffset, batch.checksum)
+    }
+    // An end found here, or taken over from the checkpoint, is never behind where reading began.
+    files[index].end = max(files[index].end, offset)
+  }
+
+  /// Whether the record may stand where it does. Takes it over.
+  private func accept(
+    _ record: LogScan.Record, in file: SegmentFile, _ cursor: inout Cursor, _ replay: inout Replay
+  ) throws(StoreError) -> Bool {
+    let header = record.header
+    let isFirst = record.offset == SegmentHeader.recordsStart
+    let value = file.view.slice(record.offset + header.valueOffset, header.valueByteCount)
+    if header.isOperation {
+      guard header.sequence == cursor.sequence + 1, header.keyByteCount > 0, !isFirst else { return false }
+      if cursor.batch == nil && header.flags & RecordHeader.Flags.moreFollows != 0 {
+        cursor.batch = (record.offset, cursor.sequence, cursor.lastOffset, cursor.checksum)
+      } else if header.flags & RecordHeader.Flags.moreFollows == 0 {
+        cursor.batch = nil
+      }
+      cursor.sequence = header.sequence
+      // After a close, the next session writes here.
+      if cursor.isClosed { cursor.epoch += 1 }
+      cursor.isClosed = false
+      try replay.add(record, file.view, segment: file.number)
+      return true
+    }
+    guard header.sequence == cursor.sequence, cursor.batch == nil else { return false }
+    switch header.kind {
+    case RecordHeader.Kind.link:
+      guard isFirst, let link = LinkValue(decoding: value) else { return false }
+      cursor.epoch = max(cursor.epoch, link.epoch)
+      cursor.isClosed = false
+    case RecordHeader.Kind.seal:
+      guard let seal = SealValue(decoding: value) else { return false }
+      cursor.epoch = max(cursor.epoch, seal.epoch)
+      cursor.isClosed = seal.reason == SealValue.Reason.closed
+    case let kind where kind & RecordHeader.Kind.skippable != 0:
+      break
+    default:
+      throw StoreError(
+        .unsupportedFormat, "the log holds records of the unknown kind \(header.kind), of a newer version",
+        file: file.path, byteOffset: record.offset)
+    }
+    return true
+  }
+
+  /// The log stops in this segment: is that where the writer stopped, or is something damaged?
+  private mutating func judgeEnd(_ index: Int, _ next: LinkValue?) {
+    let file = files[index]
+    let scan = LogScan(file.view, salt: file.header.salt, to: file.byteCount)
+    if let next, files.count > index + 1 {
+      let laterProof = files[(index + 1)...].contains { file in
+        var scan = LogScan(file.view, salt: file.header.salt, to: file.byteCount)
+        while let record = scan.next() {
+          if record.header.flags & RecordHeader.Flags.earlierDurable != 0 { return true }
+        }
+        return false
+      }
+      if UInt64(file.end) < next.previousDurable || laterProof || scan.isProvenDurable(file.end) {
+        return note(.damaged("a record of the log is damaged", file: file.path, at: file.end))
+      }
+      // The power failed before this segment was on the disk, though later ones already were: the log ends here.
+      void = files[(index + 1)...].map(\.number)
+      tornBytes += Int(next.previousEnd) - file.end
+    } else if index + 1 < files.count {
+      // A segment that was made in advance. It has its first record when it is used, and is the last one.
+      let unused = files[index + 1]
+      let unusedScan = LogScan(unused.view, salt: unused.header.salt, to: unused.byteCount)
+      if index + 2 < files.count || unusedScan.isProvenDurable(SegmentHeader.recordsStart) {
+        return note(
+          .damaged("the first record of the segment is damaged", file: unused.path, at: SegmentHeader.recordsStart))
+      }
+      void = [unused.number]
+    }
+    if scan.isProvenDurable(file.end) {
+      return note(.damaged("a record of the log is damaged", file: file.path, at: file.end))
+    }
+    var used = file.byteCount
+    while used > file.end && file.view.load(used - 1, as: UInt8.self) == 0 { used -= 1 }
+    if next == nil { tornBytes += used - file.end }
+    // The seal names the segment after it, which was there before the seal was written.
+    if index + 1 == files.count, let seal = lastSeal(file), seal.reason == SealValue.Reason.continued {
+      note(.damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(seal.next)))
+    }
+  }
+
+  private func lastSeal(_ file: SegmentFile) -> SealValue? {
+    let offset = file.end - Engine.sealBytes
+    guard offset >= SegmentHeader.recordsStart,
+      let record = LogScan.record(file.view, salt: file.header.salt, at: offset),
+      record.header.kind == RecordHeader.Kind.seal
+    else { return nil }
+    return SealValue(decoding: file.view.slice(offset + record.header.valueOffset, record.header.valueByteCount))
+  }
+
+  // MARK: The result
+
+  private func publish(_ found: Found, _ cursor: Cursor, _ replay: Replay, _ engine: Engine) {
+    for file in files where file.number <= found.last.number {
+      let view = file.view.slice(0, max(file.end, SegmentHeader.recordsStart))
+      engine.segments.set(SegmentTable.slot(file.number), view, salt: file.header.salt)
+      engine.catalog.withLock { catalog in
+        catalog.segments.append(
+          SegmentCatalog.Segment(
+            number: file.number, firstSequence: file.firstSequence, salt: file.header.salt, end: file.end,
+            memory: file.memory, file: nil, isMapped: true, isDurable: file.isDurable || found.isClean))
+      }
+    }
+    for file in files where file.number > found.last.number {
+      engine.segments.clear(SegmentTable.slot(file.number))
+    }
+    engine.log.segment = found.last.number
+    engine.log.position = found.last.end
+    engine.log.lastSequence = cursor.sequence
+    engine.log.bytesSinceCheckpoint = replayedBytes
+    engine.damage = damage
+    engine.published.store(LogAddress.make(found.last.number, found.last.end), ordering: .releasing)
+    engine.counters.store(cursor.sequence, at: Counter.lastSequence.rawValue)
+    engine.count(.replayedRecords, replay.records)
+    engine.count(.replayedBytes, replayedBytes)
+    engine.count(.tornBytes, tornBytes)
+  }
+}

@@ -1,0 +1,207 @@
+/// The fixed headers of the files of a store. `Formats/v1/SPEC.md` is the layout's only description; the numbers of
+/// its sections stand beside each type.
+
+/// Files begin with these 16 bytes: damage by text-mode copies shows, and so does what the file is.
+enum Magic {
+  static let store = ascii("\u{89}CAIRN\r\n\u{1A}\nSTORE ")
+  static let segment = ascii("\u{89}CAIRN\r\n\u{1A}\nLOG   ")
+  static let checkpoint = ascii("\u{89}CAIRN\r\n\u{1A}\nINDEX ")
+
+  private static func ascii(_ text: String) -> (UInt64, UInt64) {
+    var words: [UInt64] = [0, 0]
+    for (index, scalar) in text.unicodeScalars.enumerated() {
+      words[index / 8] |= UInt64(scalar.value) << UInt64(index % 8 * 8)
+    }
+    return (words[0], words[1])
+  }
+}
+
+/// The version that this engine writes. Another major version cannot be read; feature words say the rest.
+enum FormatVersion {
+  static let major: UInt16 = 1
+  static let minor: UInt16 = 0
+
+  static func check(_ view: MemoryView, magic: (UInt64, UInt64), what: String, file: String) throws(StoreError) {
+    guard view.load(0, as: UInt64.self) == magic.0, view.load(8, as: UInt64.self) == magic.1 else {
+      throw StoreError.damaged("the file does not begin as a \(what) does", file: file, at: 0)
+    }
+    let found = view.load(16, as: UInt16.self)
+    guard found == major else {
+      throw StoreError(
+        .unsupportedFormat, "the \(what) has format version \(found), and this library knows version \(major)",
+        file: file, byteOffset: 16)
+    }
+  }
+}
+
+/// 128 random bits that tell stores apart.
+struct StoreIdentifier: Equatable, Sendable, CustomStringConvertible {
+  let low: UInt64
+  let high: UInt64
+
+  var description: String { String(hex: low) + String(hex: high) }
+}
+
+extension String {
+  /// Sixteen digits.
+  package init(hex value: UInt64) {
+    let digits = String(value, radix: 16)
+    self = String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
+
+/// SPEC 2: the file `STORE`.
+struct StoreHeader: Equatable {
+  static let byteCount = 4096
+  static let name = "STORE"
+
+  var identifier: StoreIdentifier
+  /// Seeds the hash of keys, so that nobody can prepare keys that share a bucket.
+  var hashSeed: UInt64
+  /// Milliseconds since 1970; for people.
+  var created: Int64
+  var incompatible: UInt64 = 0
+  var readOnlyCompatible: UInt64 = 0
+  var compatible: UInt64 = 0
+
+  func encode(into view: MemoryView) {
+    view.zero(0, Self.byteCount)
+    view.store(Magic.store.0, at: 0)
+    view.store(Magic.store.1, at: 8)
+    view.store(FormatVersion.major, at: 16)
+    view.store(FormatVersion.minor, at: 18)
+    view.store(UInt32(Self.byteCount), at: 20)
+    view.store(incompatible, at: 24)
+    view.store(readOnlyCompatible, at: 32)
+    view.store(compatible, at: 40)
+    view.store(identifier.low, at: 48)
+    view.store(identifier.high, at: 56)
+    view.store(hashSeed, at: 64)
+    view.store(created, at: 72)
+    view.store(view.slice(0, Self.byteCount - 8).hash(seed: 0), at: Self.byteCount - 8)
+  }
+
+  /// - Parameter forWriting: whether read-only compatible features must be known too.
+  init(decoding view: MemoryView, file: String, forWriting: Bool) throws(StoreError) {
+    guard view.count >= Self.byteCount else {
+      throw StoreError.damaged("the file is cut short", file: file, at: view.count)
+    }
+    try FormatVersion.check(view, magic: Magic.store, what: "store header", file: file)
+    guard
+      view.load(Self.byteCount - 8, as: UInt64.self) == view.slice(0, Self.byteCount - 8).hash(seed: 0)
+    else {
+      throw StoreError.damaged("the checksum of the store header does not match", file: file, at: Self.byteCount - 8)
+    }
+    incompatible = view.load(24, as: UInt64.self)
+    readOnlyCompatible = view.load(32, as: UInt64.self)
+    compatible = view.load(40, as: UInt64.self)
+    identifier = StoreIdentifier(low: view.load(48, as: UInt64.self), high: view.load(56, as: UInt64.self))
+    hashSeed = view.load(64, as: UInt64.self)
+    created = view.load(72, as: Int64.self)
+    // This version has no features yet: any bit is unknown.
+    if incompatible != 0 {
+      throw Self.unsupported("cannot be read", bits: incompatible, word: 0, view, file)
+    }
+    if forWriting && readOnlyCompatible != 0 {
+      throw Self.unsupported("can only be opened read-only", bits: readOnlyCompatible, word: 1, view, file)
+    }
+  }
+
+  /// SPEC 2.1: newer versions leave the names of their features for older ones to print.
+  private static func unsupported(
+    _ consequence: String, bits: UInt64, word: UInt8, _ view: MemoryView, _ file: String
+  ) -> StoreError {
+    let bit = bits.trailingZeroBitCount
+    var name = "unnamed"
+    for entry in 0..<32 {
+      let at = 256 + entry * 64
+      let text = view.slice(at + 3, 61).array().prefix { $0 != 0 }
+      let isNamed = view.load(at + 2, as: UInt8.self) == 1 && !text.isEmpty
+      if isNamed && view.load(at, as: UInt8.self) == word && view.load(at + 1, as: UInt8.self) == UInt8(bit) {
+        name = String(decoding: text, as: UTF8.self)
+      }
+    }
+    return StoreError(
+      .unsupportedFormat,
+      "the store uses the feature \"\(name)\" (bit \(bit)) of a newer version and \(consequence) by this one",
+      file: file, byteOffset: 24 + 8 * Int(word))
+  }
+}
+
+extension StoreHeader {
+  init(identifier: StoreIdentifier, hashSeed: UInt64, created: Int64) {
+    self.identifier = identifier
+    self.hashSeed = hashSeed
+    self.created = created
+  }
+}
+
+/// SPEC 3.1: the first bytes of a segment. Written and synced before the segment takes its name, never changed.
+struct SegmentHeader: Equatable {
+  static let byteCount = 256
+  /// Where the first record stands.
+  static let recordsStart = byteCount
+
+  var store: StoreIdentifier
+  /// 1 for the first segment of a store, one more for each later one.
+  var segment: UInt64
+  var epoch: UInt64
+  /// Seeds the checksums of the segment's records.
+  var salt: UInt64
+  var created: Int64
+
+  static func name(_ segment: UInt64) -> String {
+    let digits = String(segment)
+    return "segment-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".log"
+  }
+
+  /// The number in a file's name, if it is a segment's.
+  static func number(_ name: String) -> UInt64? {
+    guard name.hasPrefix("segment-"), name.hasSuffix(".log"), let number = UInt64(name.dropFirst(8).dropLast(4)),
+      self.name(number) == name
+    else { return nil }
+    return number
+  }
+
+  func encode(into view: MemoryView) {
+    view.zero(0, Self.byteCount)
+    view.store(Magic.segment.0, at: 0)
+    view.store(Magic.segment.1, at: 8)
+    view.store(FormatVersion.major, at: 16)
+    view.store(FormatVersion.minor, at: 18)
+    view.store(UInt32(Self.byteCount), at: 20)
+    view.store(store.low, at: 24)
+    view.store(store.high, at: 32)
+    view.store(segment, at: 40)
+    view.store(epoch, at: 48)
+    view.store(salt, at: 56)
+    view.store(created, at: 64)
+    view.store(view.slice(0, Self.byteCount - 8).hash(seed: 0), at: Self.byteCount - 8)
+  }
+
+  init(decoding view: MemoryView, file: String) throws(StoreError) {
+    guard view.count >= Self.byteCount else {
+      throw StoreError.damaged("the segment is cut short", file: file, at: view.count)
+    }
+    try FormatVersion.check(view, magic: Magic.segment, what: "segment", file: file)
+    guard
+      view.load(Self.byteCount - 8, as: UInt64.self) == view.slice(0, Self.byteCount - 8).hash(seed: 0),
+      view.load(20, as: UInt32.self) == UInt32(Self.byteCount)
+    else {
+      throw StoreError.damaged("the checksum of the segment's header does not match", file: file, at: 0)
+    }
+    store = StoreIdentifier(low: view.load(24, as: UInt64.self), high: view.load(32, as: UInt64.self))
+    segment = view.load(40, as: UInt64.self)
+    epoch = view.load(48, as: UInt64.self)
+    salt = view.load(56, as: UInt64.self)
+    created = view.load(64, as: Int64.self)
+  }
+
+  init(store: StoreIdentifier, segment: UInt64, epoch: UInt64, salt: UInt64, created: Int64) {
+    self.store = store
+    self.segment = segment
+    self.epoch = epoch
+    self.salt = salt
+    self.created = created
+  }
+}

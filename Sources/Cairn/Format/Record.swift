@@ -1,0 +1,200 @@
+/// SPEC 4: one put, one delete, or one mark of the log itself.
+struct RecordHeader: Equatable {
+  static let byteCount = 32
+
+  enum Kind {
+    /// 0 is never valid: reserved space reads as zeros.
+    static let put: UInt8 = 1
+    static let delete: UInt8 = 2
+    /// The segment ends here: closed, or continued in the next one. SPEC 4.3.
+    static let seal: UInt8 = 3
+    /// The first record of a segment: where the one before it ends. SPEC 4.4.
+    static let link: UInt8 = 4
+    /// Set in the kind of records that a reader may skip when it does not know them.
+    static let skippable: UInt8 = 0x80
+  }
+
+  enum Flags {
+    /// The batch goes on with the next record.
+    static let moreFollows: UInt16 = 1 << 0
+    /// Eight bytes of extension: the deadline in milliseconds since 1970.
+    static let expiry: UInt16 = 1 << 1
+    /// All earlier segments were durable when this record was written.
+    static let earlierDurable: UInt16 = 1 << 8
+    /// Bits 0–7 must be understood by a reader, 8–15 need not be.
+    static let known: UInt16 = moreFollows | expiry | 0xFF00
+  }
+
+  var checksum: UInt64 = 0
+  var sequence: UInt64
+  var valueByteCount: Int
+  var keyByteCount: Int
+  var kind: UInt8
+  var flags: UInt16
+  /// Bytes between header and key, for the optional fields.
+  var extensionByteCount: Int
+  /// 0: the value as it is.
+  var codec: UInt8 = 0
+  /// How much of the segment was known to be durable when this record was written, in bytes.
+  var durableByteCount: Int = 0
+
+  /// From the header's first byte to the last byte of padding.
+  @inline(__always)
+  var recordByteCount: Int { Self.byteCount(key: keyByteCount, value: valueByteCount, extension: extensionByteCount) }
+  @inline(__always)
+  var keyOffset: Int { Self.byteCount + extensionByteCount }
+  @inline(__always)
+  var valueOffset: Int { Self.byteCount + extensionByteCount + keyByteCount }
+
+  @inline(__always)
+  static func byteCount(key: Int, value: Int, extension extensionByteCount: Int) -> Int {
+    (byteCount + extensionByteCount + key + value + 7) & ~7
+  }
+
+  /// The seed of a record's checksum: bytes of another place, another segment or an earlier life cannot pass.
+  @inline(__always)
+  static func seed(salt: UInt64, offset: Int) -> UInt64 {
+    // Wrapping multiplication is what makes the product spread over all bits.
+    salt ^ (UInt64(truncatingIfNeeded: offset) &* 0x9E37_79B9_7F4A_7C15)
+  }
+
+  /// Reads the header at `offset`; `nil` where the record cannot lie within the view or is no record at all.
+  @inline(__always)
+  init?(decoding view: MemoryView, at offset: Int) {
+    guard view.contains(offset, Self.byteCount) else { return nil }
+    checksum = view.load(offset, as: UInt64.self)
+    sequence = view.load(offset + 8, as: UInt64.self)
+    valueByteCount = Int(view.load(offset + 16, as: UInt32.self))
+    keyByteCount = Int(view.load(offset + 20, as: UInt16.self))
+    kind = view.load(offset + 22, as: UInt8.self)
+    extensionByteCount = Int(view.load(offset + 23, as: UInt8.self)) * 8
+    flags = view.load(offset + 24, as: UInt16.self)
+    codec = view.load(offset + 26, as: UInt8.self)
+    durableByteCount = Int(view.load(offset + 28, as: UInt32.self)) * 8
+    guard kind != 0, valueByteCount <= Store.Limits.valueBytes, view.contains(offset, recordByteCount) else {
+      return nil
+    }
+  }
+
+  init(sequence: UInt64, kind: UInt8, flags: UInt16, key: Int, value: Int, extension extensionByteCount: Int) {
+    self.sequence = sequence
+    self.kind = kind
+    self.flags = flags
+    keyByteCount = key
+    valueByteCount = value
+    self.extensionByteCount = extensionByteCount
+  }
+
+  /// Writes all but the checksum, which `finish` adds when the rest of the record is there.
+  @inline(__always)
+  func encode(into view: MemoryView, at offset: Int) {
+    view.store(sequence, at: offset + 8)
+    view.store(UInt32(valueByteCount), at: offset + 16)
+    view.store(UInt16(keyByteCount), at: offset + 20)
+    view.store(kind, at: offset + 22)
+    view.store(UInt8(extensionByteCount / 8), at: offset + 23)
+    view.store(flags, at: offset + 24)
+    view.store(UInt16(codec), at: offset + 26)
+    view.store(UInt32(durableByteCount / 8), at: offset + 28)
+  }
+
+  /// Computes and stores the checksum of the `byteCount` bytes at `offset`. Returns it.
+  @inline(__always)
+  @discardableResult
+  static func finish(_ view: MemoryView, at offset: Int, byteCount: Int, salt: UInt64) -> UInt64 {
+    let checksum = view.slice(offset + 8, byteCount - 8).hash(seed: seed(salt: salt, offset: offset))
+    view.store(checksum, at: offset)
+    return checksum
+  }
+
+  /// Whether the record's bytes are what was written at this offset of this segment.
+  @inline(__always)
+  func isIntact(_ view: MemoryView, at offset: Int, salt: UInt64) -> Bool {
+    checksum == view.slice(offset + 8, recordByteCount - 8).hash(seed: Self.seed(salt: salt, offset: offset))
+  }
+
+  /// The deadline of an entry that has one, in milliseconds since 1970.
+  @inline(__always)
+  func deadline(_ view: MemoryView, at offset: Int) -> Int64? {
+    guard flags & Flags.expiry != 0, extensionByteCount >= 8 else { return nil }
+    return view.load(offset + Self.byteCount, as: Int64.self)
+  }
+
+  /// Whether this version knows what the record's optional fields mean.
+  @inline(__always)
+  var isUnderstood: Bool { flags & ~Flags.known == 0 && codec == 0 }
+}
+
+/// SPEC 4.3: the value of a seal.
+struct SealValue: Equatable {
+  static let byteCount = 24
+  enum Reason {
+    static let closed: UInt32 = 1
+    static let continued: UInt32 = 2
+  }
+
+  var reason: UInt32
+  var epoch: UInt64
+  /// The segment that follows; 0 after a close.
+  var next: UInt64
+
+  func encode(into view: MemoryView) {
+    view.store(reason, at: 0)
+    view.store(UInt32(0), at: 4)
+    view.store(epoch, at: 8)
+    view.store(next, at: 16)
+  }
+
+  init(reason: UInt32, epoch: UInt64, next: UInt64) {
+    self.reason = reason
+    self.epoch = epoch
+    self.next = next
+  }
+
+  init?(decoding view: MemoryView) {
+    guard view.count >= Self.byteCount else { return nil }
+    reason = view.load(0, as: UInt32.self)
+    epoch = view.load(8, as: UInt64.self)
+    next = view.load(16, as: UInt64.self)
+  }
+}
+
+/// SPEC 4.4: the value of a link.
+struct LinkValue: Equatable {
+  static let byteCount = 40
+
+  /// The segment before this one; 0 in the first.
+  var previous: UInt64
+  /// Where its last valid record ends; what comes after that is void.
+  var previousEnd: UInt64
+  /// The checksum of that record.
+  var previousChecksum: UInt64
+  /// How much of it was durable when this segment was begun.
+  var previousDurable: UInt64
+  var epoch: UInt64
+
+  func encode(into view: MemoryView) {
+    view.store(previous, at: 0)
+    view.store(previousEnd, at: 8)
+    view.store(previousChecksum, at: 16)
+    view.store(previousDurable, at: 24)
+    view.store(epoch, at: 32)
+  }
+
+  init(previous: UInt64, previousEnd: UInt64, previousChecksum: UInt64, previousDurable: UInt64, epoch: UInt64) {
+    self.previous = previous
+    self.previousEnd = previousEnd
+    self.previousChecksum = previousChecksum
+    self.previousDurable = previousDurable
+    self.epoch = epoch
+  }
+
+  init?(decoding view: MemoryView) {
+    guard view.count >= Self.byteCount else { return nil }
+    previous = view.load(0, as: UInt64.self)
+    previousEnd = view.load(8, as: UInt64.self)
+    previousChecksum = view.load(16, as: UInt64.self)
+    previousDurable = view.load(24, as: UInt64.self)
+    epoch = view.load(32, as: UInt64.self)
+  }
+}

@@ -1,0 +1,59 @@
+/// Goes through the records of a segment in order, each verified.
+struct LogScan {
+  let memory: MemoryView
+  let salt: UInt64
+  /// Where the next record is looked for.
+  private(set) var offset: Int
+  /// Nothing at or after this is looked at.
+  let end: Int
+
+  init(_ memory: MemoryView, salt: UInt64, from offset: Int = SegmentHeader.recordsStart, to end: Int) {
+    self.memory = memory.slice(0, end)
+    self.salt = salt
+    self.offset = offset
+    self.end = end
+  }
+
+  struct Record {
+    let header: RecordHeader
+    let offset: Int
+    var end: Int { offset + header.recordByteCount }
+  }
+
+  /// The next record; `nil` where none stands that verifies.
+  mutating func next() -> Record? {
+    guard let record = Self.record(memory, salt: salt, at: offset) else { return nil }
+    offset = record.end
+    return record
+  }
+
+  static func record(_ memory: MemoryView, salt: UInt64, at offset: Int) -> Record? {
+    guard let header = RecordHeader(decoding: memory, at: offset),
+      header.isIntact(memory, at: offset, salt: salt)
+    else { return nil }
+    return Record(header: header, offset: offset)
+  }
+
+  /// Looks behind a place where no valid record stands for valid ones further on: whether any tells that the place was
+  /// durable. A record can only be valid where it was written, so nothing else passes for one.
+  ///
+  /// Bounded: hostile bytes could claim long records at every place; after hashing sixteen times the segment's size,
+  /// it is taken for a torn tail.
+  func isProvenDurable(_ hole: Int) -> Bool {
+    var budget = 16 * memory.count
+    var at = hole & ~7
+    while at + RecordHeader.byteCount <= memory.count && budget > 0 {
+      // Most of what follows a torn tail is reserved space: zeros.
+      if memory.load(at + 16, as: UInt64.self) != 0, let header = RecordHeader(decoding: memory, at: at) {
+        budget -= header.recordByteCount
+        if header.durableByteCount > hole && header.isIntact(memory, at: at, salt: salt) { return true }
+      }
+      at += 8
+    }
+    return false
+  }
+}
+
+extension RecordHeader {
+  var isOperation: Bool { kind == Kind.put || kind == Kind.delete }
+}

@@ -1,0 +1,91 @@
+/// Applies operations of the log to the index, whole batches only.
+///
+/// Bound by cache misses: so it works ahead. Operations are gathered in groups, their buckets prefetched while the next
+/// records are verified, and applied when the buckets have arrived.
+struct Replay {
+  private struct Operation {
+    let hash: UInt64
+    let entry: UInt64
+    let header: RecordHeader
+    let memory: MemoryView
+    let offset: Int
+  }
+
+  private static let lookahead = 64
+
+  let engine: Engine
+  let index: HashIndex
+  /// Only this shard, if any.
+  var onlyShard: Int?
+  /// Operations up to this one are in the shards' segment counts already.
+  var countedSequence: UInt64 = 0
+
+  private var operations: [Operation] = []
+  /// Those before this belong to batches whose end has been seen.
+  private var complete = 0
+  private(set) var records = 0
+
+  init(_ engine: Engine, index: HashIndex) {
+    self.engine = engine
+    self.index = index
+    operations.reserveCapacity(4 * Self.lookahead)
+  }
+
+  /// Takes the next operation of the log. The memory must live until `finish`.
+  mutating func add(_ record: LogScan.Record, _ memory: MemoryView, segment: UInt64) throws(StoreError) {
+    let header = record.header
+    let key = memory.slice(record.offset + header.keyOffset, header.keyByteCount)
+    let hash = index.hash(key)
+    index.prefetchBucket(hash)
+    operations.append(
+      Operation(
+        hash: hash,
+        entry: HashIndex.Entry.make(
+          HashIndex.fingerprint(hash), slot: SegmentTable.slot(segment), offset: record.offset),
+        header: header, memory: memory, offset: record.offset))
+    records += 1
+    if header.flags & RecordHeader.Flags.moreFollows == 0 {
+      complete = operations.count
+      if complete >= Self.lookahead { try apply() }
+    }
+  }
+
+  /// Forgets the operations of a batch whose end was not found.
+  mutating func dropIncomplete() {
+    records -= operations.count - complete
+    operations.removeLast(operations.count - complete)
+  }
+
+  mutating func finish() throws(StoreError) { try apply() }
+
+  private mutating func apply() throws(StoreError) {
+    for operation in operations[0..<complete] {
+      let shard = HashIndex.shard(operation.hash)
+      if let onlyShard, shard != onlyShard { continue }
+      let sequence = operation.header.sequence
+      if let loaded = index.loaded {
+        if sequence <= loaded.shards[shard].sequence { continue }
+        guard index.verify(shard) else {
+          throw StoreError.damaged("a shard of the checkpoint fails its checksum", file: CheckpointHeader.name)
+        }
+      }
+      let key = operation.memory.slice(operation.offset + operation.header.keyOffset, operation.header.keyByteCount)
+      let staged = StagedOperation(
+        hash: operation.hash, entry: operation.entry, byteCount: operation.header.recordByteCount,
+        isDelete: operation.header.kind == RecordHeader.Kind.delete, batchCount: 1)
+      let position = index.locate(key, hash: operation.hash)
+      if sequence > countedSequence && onlyShard == nil { engine.account(staged, replaces: position) }
+      if !staged.isDelete {
+        if let position {
+          index.replace(position, with: staged.entry)
+        } else {
+          index.insert(staged.entry, hash: staged.hash)
+        }
+      } else if let position {
+        index.remove(position)
+      }
+    }
+    operations.removeFirst(complete)
+    complete = 0
+  }
+}

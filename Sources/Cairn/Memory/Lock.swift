@@ -1,0 +1,37 @@
+internal import CCairn
+internal import Synchronization
+
+/// A 32-bit word that threads wait on (a futex).
+final class WaitWord: Sendable {
+  private let word = Atomic<UInt32>(0)
+
+  var value: UInt32 { word.load(ordering: .acquiring) }
+
+  private var address: UnsafeRawPointer {
+    // SAFETY: an atomic has a stable address within its object and the layout of its value.
+    unsafe withUnsafePointer(to: word) { unsafe UnsafeRawPointer($0) }
+  }
+
+  /// Waits while the value is `expected`; may return early.
+  func wait(while expected: UInt32, nanoseconds: Int64 = -1) {
+    unsafe cairn_futex_wait(address, expected, nanoseconds)
+  }
+
+  /// Sets the value and wakes all who wait.
+  func set(_ value: UInt32) {
+    word.store(value, ordering: .sequentiallyConsistent)
+    unsafe cairn_futex_wake(address, .max)
+  }
+
+  /// Like `set`; wakes nobody if the value was there already. Returns whether it was not.
+  @discardableResult
+  func raise(_ value: UInt32) -> Bool {
+    if word.load(ordering: .relaxed) == value { return false }
+    if word.exchange(value, ordering: .sequentiallyConsistent) == value { return false }
+    unsafe cairn_futex_wake(address, .max)
+    return true
+  }
+
+  /// Replaces the value and returns the one before.
+  func exchange(_ value: UInt32) -> UInt32 { word.exchange(value, ordering: .sequentiallyConsistent) }
+}

@@ -1,0 +1,140 @@
+internal import CCairn
+
+/// A range of memory that somebody else keeps alive, with every access checked against its length.
+///
+/// `@safe` because each method checks its bounds; that the memory lives is upheld by the owner: a ``Mapping`` held by
+/// the caller, a read guard (``ReaderSlot``), or a closure's argument. Kept in one small type so that nothing else in
+/// the engine does arithmetic on pointers.
+@safe
+struct MemoryView {
+  private let base: UnsafeMutableRawPointer
+  let count: Int
+
+  @inline(__always)
+  init(_ base: UnsafeMutableRawPointer, count: Int) {
+    unsafe self.base = base
+    self.count = count
+  }
+
+  @inline(__always)
+  init(_ base: UnsafeRawPointer, count: Int) {
+    unsafe self.base = UnsafeMutableRawPointer(mutating: base)
+    self.count = count
+  }
+
+  @inline(__always)
+  init(_ buffer: UnsafeMutableRawBufferPointer) {
+    unsafe self.base = buffer.baseAddress ?? UnsafeMutableRawPointer(bitPattern: 1)!
+    self.count = buffer.count
+  }
+
+  /// No bytes.
+  static var empty: MemoryView {
+    unsafe MemoryView(UnsafeMutableRawPointer(bitPattern: 1).unsafelyUnwrapped, count: 0)
+  }
+
+  @inline(__always)
+  func contains(_ offset: Int, _ length: Int) -> Bool {
+    offset >= 0 && length >= 0 && offset <= count && length <= count - offset
+  }
+
+  @inline(__always)
+  func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as _: T.Type) -> T {
+    precondition(contains(offset, MemoryLayout<T>.size), "load outside of memory view")
+    // SAFETY: checked above; any bit pattern is an integer.
+    return T(littleEndian: unsafe base.loadUnaligned(fromByteOffset: offset, as: T.self))
+  }
+
+  @inline(__always)
+  func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
+    precondition(contains(offset, MemoryLayout<T>.size), "store outside of memory view")
+    // SAFETY: checked above.
+    unsafe base.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
+  }
+
+  @inline(__always)
+  func copy(_ source: MemoryView, at offset: Int) {
+    precondition(contains(offset, source.count), "copy outside of memory view")
+    // SAFETY: checked above; views of one region never overlap where the engine copies.
+    unsafe base.advanced(by: offset).copyMemory(from: source.base, byteCount: source.count)
+  }
+
+  func zero(_ offset: Int, _ length: Int) {
+    precondition(contains(offset, length), "zeroing outside of memory view")
+    // SAFETY: checked above.
+    unsafe base.advanced(by: offset).initializeMemory(as: UInt8.self, repeating: 0, count: length)
+  }
+
+  @inline(__always)
+  func slice(_ offset: Int, _ length: Int) -> MemoryView {
+    precondition(contains(offset, length), "slice outside of memory view")
+    return unsafe MemoryView(base + offset, count: length)
+  }
+
+  @inline(__always)
+  func isEqual(to other: MemoryView) -> Bool {
+    // SAFETY: both lengths are the same, and each is its view's own.
+    unsafe count == other.count && cairn_equal(base, other.base, count) != 0
+  }
+
+  @inline(__always)
+  func hash(seed: UInt64) -> UInt64 { unsafe cairn_hash(base, count, seed) }
+
+  @inline(__always)
+  func prefetch(_ offset: Int) {
+    // SAFETY: a prefetch of any address is allowed.
+    unsafe cairn_prefetch(base + offset)
+  }
+
+  func isZero(_ offset: Int, _ length: Int) -> Bool {
+    for at in offset..<offset + length where load(at, as: UInt8.self) != 0 { return false }
+    return true
+  }
+
+  /// A copy of the bytes on the heap.
+  func array() -> [UInt8] {
+    // SAFETY: exactly `count` bytes are initialized from as many.
+    unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      if let target = buffer.baseAddress {
+        unsafe UnsafeMutableRawPointer(target).copyMemory(from: base, byteCount: count)
+      }
+      initialized = count
+    }
+  }
+
+  /// At most the first 32 bytes, for errors.
+  func prefix() -> [UInt8] { slice(0, min(count, 32)).array() }
+
+  /// Calls `body` with the bytes as a span that cannot leave it.
+  @inline(__always)
+  func lend<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+    // SAFETY: the owner keeps the memory while this is called.
+    try body(unsafe RawSpan(_unsafeStart: base, byteCount: count))
+  }
+
+  /// The bytes for a system call or a public span.
+  @unsafe var pointer: UnsafeMutableRawPointer { unsafe base }
+}
+
+extension RawSpan {
+  /// Calls `body` with the bytes as a view that is valid until it returns.
+  @inline(__always)
+  func withView<R, E: Error>(_ body: (MemoryView) throws(E) -> R) throws(E) -> R {
+    try unsafe withUnsafeBytes { (buffer) throws(E) -> R in
+      // An empty span may have no address; no byte of it is ever read.
+      try unsafe body(
+        MemoryView(buffer.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!, count: buffer.count))
+    }
+  }
+}
+
+extension Array where Element == UInt8 {
+  /// Appends `byteCount` bytes that `body` must initialize, all of them.
+  mutating func append(addingCapacity byteCount: Int, _ body: (MemoryView) -> Void) {
+    // 6.3 has no append of uninitialized elements; zeroing first costs 3 ns for a small record.
+    let start = count
+    append(contentsOf: repeatElement(0, count: byteCount))
+    // SAFETY: the slice's bytes, for the length of the call.
+    unsafe withUnsafeMutableBytes { unsafe body(MemoryView($0).slice(start, byteCount)) }
+  }
+}

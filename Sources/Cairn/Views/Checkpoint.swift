@@ -1,0 +1,216 @@
+/// SPEC 5: the index as a file. It is a cache: whatever does not fit the log exactly is ignored.
+struct CheckpointHeader: Equatable {
+  static let byteCount = 4096
+  static let name = "index.checkpoint"
+  static let shardBytes = 32
+  static let segmentBytes = 48
+  /// Where the shards' directory stands, and the first buckets after it.
+  static let directoryStart = byteCount
+  static let directoryBytes = HashIndex.shards * shardBytes
+  static let bucketsStart = directoryStart + directoryBytes
+
+  var store: StoreIdentifier
+  var hashSeed: UInt64
+  var epoch: UInt64
+  /// Replay begins here: nothing before this place is missing in any shard.
+  var startSegment: UInt64
+  var startOffset: Int
+  var startSequence: UInt64
+  /// Everything before this place is durable, and counted in the segments' live bytes.
+  var endSegment: UInt64
+  var endOffset: Int
+  var endSequence: UInt64
+  /// The last record before that place, which proves that the log is the one that was covered.
+  var lastOffset: Int
+  var lastChecksum: UInt64
+  var liveEntries: UInt64
+  var directoryChecksum: UInt64 = 0
+  /// The table of segments, after the last buckets.
+  var segmentsOffset = 0
+  var segmentCount = 0
+  var segmentsChecksum: UInt64 = 0
+
+  var fileByteCount: Int { segmentsOffset + segmentCount * Self.segmentBytes }
+
+  func encode(into view: MemoryView) {
+    view.zero(0, Self.byteCount)
+    view.store(Magic.checkpoint.0, at: 0)
+    view.store(Magic.checkpoint.1, at: 8)
+    view.store(FormatVersion.major, at: 16)
+    view.store(FormatVersion.minor, at: 18)
+    view.store(UInt32(Self.byteCount), at: 20)
+    view.store(store.low, at: 24)
+    view.store(store.high, at: 32)
+    view.store(hashSeed, at: 40)
+    view.store(epoch, at: 48)
+    view.store(startSegment, at: 56)
+    view.store(UInt64(startOffset), at: 64)
+    view.store(startSequence, at: 72)
+    view.store(endSegment, at: 80)
+    view.store(UInt64(endOffset), at: 88)
+    view.store(endSequence, at: 96)
+    view.store(UInt64(lastOffset), at: 104)
+    view.store(lastChecksum, at: 112)
+    view.store(liveEntries, at: 120)
+    view.store(UInt32(HashIndex.shards), at: 128)
+    view.store(UInt32(segmentCount), at: 132)
+    view.store(directoryChecksum, at: 136)
+    view.store(UInt64(segmentsOffset), at: 144)
+    view.store(segmentsChecksum, at: 152)
+    view.store(view.slice(0, Self.byteCount - 8).hash(seed: 0), at: Self.byteCount - 8)
+  }
+
+  /// `nil` if it is not a whole header of this version.
+  init?(decoding view: MemoryView) {
+    guard view.count >= Self.byteCount, view.load(0, as: UInt64.self) == Magic.checkpoint.0,
+      view.load(8, as: UInt64.self) == Magic.checkpoint.1, view.load(16, as: UInt16.self) == FormatVersion.major,
+      view.load(Self.byteCount - 8, as: UInt64.self) == view.slice(0, Self.byteCount - 8).hash(seed: 0),
+      view.load(128, as: UInt32.self) == UInt32(HashIndex.shards),
+      let startOffset = Int(exactly: view.load(64, as: UInt64.self)),
+      let endOffset = Int(exactly: view.load(88, as: UInt64.self)),
+      let lastOffset = Int(exactly: view.load(104, as: UInt64.self)),
+      let segmentsOffset = Int(exactly: view.load(144, as: UInt64.self)), segmentsOffset < Int.max / 2
+    else { return nil }
+    store = StoreIdentifier(low: view.load(24, as: UInt64.self), high: view.load(32, as: UInt64.self))
+    hashSeed = view.load(40, as: UInt64.self)
+    epoch = view.load(48, as: UInt64.self)
+    startSegment = view.load(56, as: UInt64.self)
+    self.startOffset = startOffset
+    startSequence = view.load(72, as: UInt64.self)
+    endSegment = view.load(80, as: UInt64.self)
+    self.endOffset = endOffset
+    endSequence = view.load(96, as: UInt64.self)
+    self.lastOffset = lastOffset
+    lastChecksum = view.load(112, as: UInt64.self)
+    liveEntries = view.load(120, as: UInt64.self)
+    segmentCount = Int(view.load(132, as: UInt32.self))
+    directoryChecksum = view.load(136, as: UInt64.self)
+    self.segmentsOffset = segmentsOffset
+    segmentsChecksum = view.load(152, as: UInt64.self)
+    guard segmentCount <= Store.Limits.segments else { return nil }
+  }
+
+  init(
+    store: StoreIdentifier, hashSeed: UInt64, epoch: UInt64, startSegment: UInt64, startOffset: Int,
+    startSequence: UInt64
+  ) {
+    self.store = store
+    self.hashSeed = hashSeed
+    self.epoch = epoch
+    self.startSegment = startSegment
+    self.startOffset = startOffset
+    self.startSequence = startSequence
+    (endSegment, endOffset, endSequence) = (startSegment, startOffset, startSequence)
+    (lastOffset, lastChecksum, liveEntries) = (0, 0, 0)
+  }
+}
+
+/// SPEC 5.2: one shard in a checkpoint.
+struct CheckpointShard: Equatable {
+  var offset: Int
+  var buckets: Int
+  var entries: Int
+  var checksum: UInt64
+  /// The shard has every operation up to this one, and none after it.
+  var sequence: UInt64
+
+  func encode(into view: MemoryView) {
+    view.store(UInt64(offset), at: 0)
+    view.store(UInt32(buckets), at: 8)
+    // Entries are at most eight to a bucket, of which there are at most 2²¹.
+    view.store(UInt32(entries), at: 12)
+    view.store(checksum, at: 16)
+    view.store(sequence, at: 24)
+  }
+
+  init(offset: Int, buckets: Int, entries: Int, checksum: UInt64, sequence: UInt64) {
+    self.offset = offset
+    self.buckets = buckets
+    self.entries = entries
+    self.checksum = checksum
+    self.sequence = sequence
+  }
+
+  init(decoding view: MemoryView) {
+    offset = Int(truncatingIfNeeded: view.load(0, as: UInt64.self))
+    buckets = Int(view.load(8, as: UInt32.self))
+    entries = Int(view.load(12, as: UInt32.self))
+    checksum = view.load(16, as: UInt64.self)
+    sequence = view.load(24, as: UInt64.self)
+  }
+
+  /// Whether the buckets lie in the file and can hold the entries.
+  func isPlausible(from start: Int, to end: Int) -> Bool {
+    if buckets == 0 { return entries == 0 }
+    return buckets <= BucketTable.bucketsMax && entries < buckets * BucketTable.entries && offset >= start
+      && offset <= end && offset % BucketTable.bucketBytes == 0
+      && buckets * BucketTable.bucketBytes <= end - offset
+  }
+}
+
+/// SPEC 5.3: one segment in a checkpoint.
+struct CheckpointSegment: Equatable {
+  var number: UInt64
+  var salt: UInt64
+  /// Where its last record ends; of the last one, as far as it is covered.
+  var end: Int
+  var liveBytes: Int64
+  var firstSequence: UInt64
+
+  func encode(into view: MemoryView) {
+    view.store(number, at: 0)
+    view.store(salt, at: 8)
+    view.store(UInt64(end), at: 16)
+    view.store(liveBytes, at: 24)
+    view.store(firstSequence, at: 32)
+    view.store(UInt64(0), at: 40)
+  }
+
+  init(number: UInt64, salt: UInt64, end: Int, liveBytes: Int64, firstSequence: UInt64) {
+    self.number = number
+    self.salt = salt
+    self.end = end
+    self.liveBytes = liveBytes
+    self.firstSequence = firstSequence
+  }
+
+  init(decoding view: MemoryView) {
+    number = view.load(0, as: UInt64.self)
+    salt = view.load(8, as: UInt64.self)
+    end = Int(truncatingIfNeeded: view.load(16, as: UInt64.self))
+    liveBytes = view.load(24, as: Int64.self)
+    firstSequence = view.load(32, as: UInt64.self)
+  }
+}
+
+/// A checkpoint that has been mapped: shards whose checksums are verified when they are first used.
+final class CheckpointShards: Sendable {
+  let memory: Mapping
+  let header: CheckpointHeader
+  let shards: [CheckpointShard]
+  let segments: [CheckpointSegment]
+
+  /// Takes a file's mapping if header, directory and table are whole; the shards' content is not looked at.
+  init?(_ memory: Mapping, header: CheckpointHeader) {
+    let view = memory.view
+    let segmentsBytes = header.segmentCount * CheckpointHeader.segmentBytes
+    guard header.fileByteCount == view.count, header.segmentsOffset >= CheckpointHeader.bucketsStart,
+      view.slice(CheckpointHeader.directoryStart, CheckpointHeader.directoryBytes).hash(seed: 0)
+        == header.directoryChecksum,
+      view.slice(header.segmentsOffset, segmentsBytes).hash(seed: 0) == header.segmentsChecksum
+    else { return nil }
+    shards = (0..<HashIndex.shards).map {
+      CheckpointShard(
+        decoding: view.slice(
+          CheckpointHeader.directoryStart + $0 * CheckpointHeader.shardBytes, CheckpointHeader.shardBytes))
+    }
+    segments = (0..<header.segmentCount).map {
+      CheckpointSegment(
+        decoding: view.slice(
+          header.segmentsOffset + $0 * CheckpointHeader.segmentBytes, CheckpointHeader.segmentBytes))
+    }
+    guard shards.allSatisfy({ $0.isPlausible(from: CheckpointHeader.bucketsStart, to: header.segmentsOffset) }) else { return nil }
+    self.memory = memory
+    self.header = header
+  }
+}

@@ -1,0 +1,50 @@
+internal import Synchronization
+
+/// Shards that come from a checkpoint.
+extension HashIndex {
+  /// Takes the shards of a checkpoint over, unverified. Before any reader or writer.
+  func load(_ checkpoint: CheckpointShards) {
+    loaded = checkpoint
+    for (shard, stored) in checkpoint.shards.enumerated() where stored.buckets > 0 {
+      let table = BucketTable(checkpoint.memory, offset: stored.offset, buckets: stored.buckets, isVerified: false)
+      words.store(table.word, at: shard * 2)
+      counts[shard] = stored.entries
+      unverified.add(1, ordering: .relaxed)
+    }
+  }
+
+  /// Whether the shard may be used: it did not come from a checkpoint, or is as it was written there. By any thread,
+  /// any number of times. `false`: it must be built anew.
+  func verify(_ shard: Int) -> Bool {
+    let table = table(shard)
+    if table.isEmpty || table.isVerified { return true }
+    let isIntact = isAsStored(shard, table)
+    // While this thread looked, another may have verified the shard, and the writer changed it.
+    if self.table(shard).isVerified { return true }
+    if isIntact && words.exchange(table.word, with: table.word & ~1, at: shard * 2) {
+      unverified.subtract(1, ordering: .relaxed)
+    }
+    return isIntact
+  }
+
+  private func isAsStored(_ shard: Int, _ table: BucketTable) -> Bool {
+    guard let stored = loaded?.shards[shard], table.view.hash(seed: 0) == stored.checksum else { return false }
+    // The checksum says that it is what somebody wrote; this, that it can be used at all.
+    var entries = 0
+    for index in 0..<table.capacity {
+      let entry = table.load(index)
+      if entry == 0 { continue }
+      if Entry.slot(entry) == 0 || Entry.offset(entry) == 0 { return false }
+      entries += 1
+    }
+    return entries == stored.entries
+  }
+
+  /// Takes a shard over from an index that was built for it.
+  func replace(_ shard: Int, from other: HashIndex) {
+    if !table(shard).isVerified { unverified.subtract(1, ordering: .relaxed) }
+    memory[shard] = other.memory[shard]
+    counts[shard] = other.counts[shard]
+    words.store(other.table(shard).word, at: shard * 2)
+  }
+}

@@ -1,0 +1,172 @@
+/// Changes, by the thread with the writer's turn. Every shard it touches must have been verified (``verify(_:)``).
+extension HashIndex {
+  /// Where a key's entry stands in its shard.
+  struct Position {
+    let shard: Int
+    let index: Int
+    /// As it stands there: maybe a pending one, staged by the batch that is asking.
+    let raw: UInt64
+    /// The record that the writer sees; `nil` if it is damaged.
+    let record: FoundRecord?
+  }
+
+  /// The entry of a key. A damaged record whose fingerprint matches counts as the key's, so that writing heals it.
+  func locate(_ key: MemoryView, hash: UInt64) -> Position? {
+    let shard = Self.shard(hash)
+    let table = table(shard)
+    if table.isEmpty { return nil }
+    let fingerprint = Self.fingerprint(hash)
+    var damaged: Position?
+    var bucket = table.home(fingerprint)
+    for _ in 0..<table.buckets {
+      let match = table.match(bucket, fingerprint)
+      var candidates = match & 0xFF
+      while candidates != 0 {
+        let index = bucket * BucketTable.entries + candidates.trailingZeroBitCount
+        candidates &= candidates - 1
+        // A batch sees what it has staged itself.
+        let raw = table.load(index)
+        let entry = Entry.slot(raw) == 0 ? pending.staged(raw) : raw
+        if entry == 0 { continue }
+        switch check(entry, key, verifying: false) {
+        case .same(let record): return Position(shard: shard, index: index, raw: raw, record: record)
+        case .other: break
+        case .damaged: damaged = Position(shard: shard, index: index, raw: raw, record: nil)
+        }
+      }
+      if match >> 8 != 0 { break }
+      bucket = table.following(bucket)
+    }
+    return damaged
+  }
+
+  /// Where a pending entry stands, which is in the index exactly once.
+  func locate(pending entry: UInt64, hash: UInt64) -> Position? {
+    let shard = Self.shard(hash)
+    let table = table(shard)
+    let fingerprint = Self.fingerprint(hash)
+    var bucket = table.home(fingerprint)
+    for _ in 0..<table.buckets {
+      for index in bucket * BucketTable.entries..<(bucket + 1) * BucketTable.entries where table.load(index) == entry {
+        return Position(shard: shard, index: index, raw: entry, record: nil)
+      }
+      bucket = table.following(bucket)
+    }
+    return nil
+  }
+
+  /// Points a key to another record.
+  @inline(__always)
+  func replace(_ position: Position, with entry: UInt64) { table(position.shard).store(entry, at: position.index) }
+
+  /// Adds an entry for a key that has none.
+  func insert(_ entry: UInt64, hash: UInt64) {
+    let shard = Self.shard(hash)
+    var table = table(shard)
+    // Three quarters full: 6 of 8 on average.
+    if counts[shard] >= table.buckets * 6 {
+      grow(shard)
+      table = self.table(shard)
+    }
+    place(entry, in: table)
+    counts[shard] += 1
+  }
+
+  private func place(_ entry: UInt64, in table: BucketTable) {
+    let fingerprint = Entry.fingerprint(entry)
+    var bucket = table.home(fingerprint)
+    for _ in 0..<table.buckets {
+      let empty = table.match(bucket, fingerprint) >> 8
+      if empty != 0 {
+        table.store(entry, at: bucket * BucketTable.entries + empty.trailingZeroBitCount)
+        return
+      }
+      bucket = table.following(bucket)
+    }
+    preconditionFailure("a shard is never full")
+  }
+
+  /// Takes an entry out and pulls overflowed ones back, so that no search stops at the hole too early.
+  func remove(_ position: Position) {
+    let shard = position.shard
+    let table = table(shard)
+    counts[shard] -= 1
+    var hole = position.index
+    var moves = words.load(shard * 2 + 1)
+    while let overflowed = overflowedEntry(past: hole / BucketTable.entries, in: table) {
+      // First there, then counted, then gone from here (as the next hole): see `find`. Odd while an entry may be in
+      // two places: see `entries(of:into:)`.
+      words.store(moves | 1, at: shard * 2 + 1)
+      table.store(table.load(overflowed), at: hole)
+      moves &+= 2
+      words.store(moves | 1, at: shard * 2 + 1)
+      hole = overflowed
+    }
+    table.store(0, at: hole)
+    words.store(moves, at: shard * 2 + 1)
+    if counts[shard] == 0 {
+      resize(shard, to: 0)
+    } else if table.buckets > 4 && counts[shard] < table.buckets * 2 {
+      // A quarter full: back to 60 %, as after growth.
+      resize(shard, to: (counts[shard] * 5 + 23) / 24)
+    }
+  }
+
+  /// The first entry in a later bucket whose search passes through `bucket`.
+  private func overflowedEntry(past bucket: Int, in table: BucketTable) -> Int? {
+    var next = bucket
+    var distance = 0
+    // Searches pass full buckets only.
+    while table.match(next, 0) >> 8 == 0 && distance < table.buckets - 1 {
+      next = table.following(next)
+      distance += 1
+      for index in next * BucketTable.entries..<(next + 1) * BucketTable.entries {
+        let entry = table.load(index)
+        if entry == 0 { continue }
+        let home = table.home(Entry.fingerprint(entry))
+        let travelled = next >= home ? next - home : next - home + table.buckets
+        if travelled >= distance { return index }
+      }
+    }
+    return nil
+  }
+
+  private func grow(_ shard: Int) {
+    let buckets = table(shard).buckets
+    // By a quarter: between 60 and 75 % full, 10.7 to 13.3 bytes a key.
+    resize(shard, to: buckets + max(1, (buckets + 3) / 4))
+  }
+
+  /// Moves a shard's entries into new buckets; the old ones go when no reader is left in them.
+  private func resize(_ shard: Int, to buckets: Int) {
+    let old = table(shard)
+    let oldMemory = memory[shard]
+    if buckets == 0 {
+      memory[shard] = nil
+      words.store(0, at: shard * 2)
+    } else {
+      // Out of memory: the old buckets serve until they are full to the last entry.
+      guard let grown = try? System.allocateLines(byteCount: buckets * BucketTable.bucketBytes) else {
+        precondition(counts[shard] < old.capacity, "out of memory")
+        return
+      }
+      let table = BucketTable(grown, offset: 0, buckets: buckets, isVerified: true)
+      for index in 0..<old.capacity {
+        let entry = old.load(index)
+        if entry != 0 { place(entry, in: table) }
+      }
+      memory[shard] = grown
+      words.store(table.word, at: shard * 2)
+    }
+    if let oldMemory { Reclaimer.shared.retire(oldMemory) }
+  }
+
+  /// Bytes of memory that the index takes.
+  var byteCount: Int {
+    // Per shard: two words, a count, a reference and the object that owns the buckets.
+    let perShard = 2 * 8 + 8 + 8 + 64
+    return (0..<Self.shards).reduce(Self.shards * perShard) { $0 + table($1).byteCount }
+  }
+
+  var capacity: Int { (0..<Self.shards).reduce(0) { $0 + table($1).capacity } }
+}

@@ -1,0 +1,209 @@
+internal import Synchronization
+
+/// The hash index: key → newest record.
+///
+/// Entries of eight bytes, eight to a bucket of one cache line, buckets in 1,024 shards that grow by a quarter when
+/// they are three quarters full. The upper ten bits of a key's hash choose the shard, the next 24 are the fingerprint,
+/// which alone decides the bucket (`fingerprint × buckets / 2²⁴`): so a shard grows without reading a record, and its
+/// entries stay in order. A full bucket overflows into the next one; deleting pulls overflowed entries back, so that a
+/// bucket with a hole always ends a search and there are no tombstones.
+///
+/// One thread at a time writes (the one with the writer's turn). Readers take no lock: entries are published by one
+/// store, and a reader that found nothing looks again if entries of the shard were moved meanwhile.
+final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the rest is the writer's.
+  static let shards = 1024
+
+  /// An entry: fingerprint in bits 63–40, segment slot in 39–24, offset / 8 in 23–0. Zero: empty. Slot 0: the entry
+  /// is changed by a batch that is being published; the lower 24 bits then say where ``PendingEntries`` has it.
+  enum Entry {
+    @inline(__always)
+    static func make(_ fingerprint: UInt32, slot: Int, offset: Int) -> UInt64 {
+      UInt64(fingerprint) << 40 | UInt64(slot) << 24 | UInt64(offset / 8)
+    }
+    @inline(__always)
+    static func fingerprint(_ entry: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: entry >> 40) }
+    @inline(__always)
+    static func slot(_ entry: UInt64) -> Int { Int(truncatingIfNeeded: entry >> 24 & 0xFFFF) }
+    @inline(__always)
+    static func offset(_ entry: UInt64) -> Int { Int(truncatingIfNeeded: entry & 0xFF_FFFF) * 8 }
+  }
+
+  /// Per shard: its buckets (``BucketTable``), and a counter of moved entries, odd while one is moved.
+  let words: AtomicWords
+  let segments: SegmentTable
+  let pending: PendingEntries
+  /// Entries per shard, and what owns the buckets. The writer's.
+  var counts = [Int](repeating: 0, count: shards)
+  var memory = [Mapping?](repeating: nil, count: shards)
+  /// Buckets that come from a checkpoint lie in its mapping; this tells their checksums. Set once, before any reader.
+  var loaded: CheckpointShards?
+  /// Shards whose checksum has not been verified yet.
+  let unverified = Atomic<Int>(0)
+  let seed: UInt64
+
+  init(seed: UInt64, segments: SegmentTable) throws(StoreError) {
+    self.seed = seed
+    self.segments = segments
+    words = try AtomicWords(count: Self.shards * 2)
+    pending = try PendingEntries()
+  }
+
+  @inline(__always)
+  func hash(_ key: MemoryView) -> UInt64 { key.hash(seed: seed) }
+  @inline(__always)
+  static func shard(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 54) }
+  @inline(__always)
+  static func fingerprint(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash >> 30) & 0xFF_FFFF }
+
+  @inline(__always)
+  func table(_ shard: Int) -> BucketTable { BucketTable(word: words.load(shard * 2)) }
+
+  @inline(__always)
+  func prefetchBucket(_ hash: UInt64) {
+    let table = table(Self.shard(hash))
+    if !table.isEmpty { table.prefetch(table.home(Self.fingerprint(hash))) }
+  }
+
+  /// Asks for the first lines of the record that the key probably has. Only a hint: nothing is checked.
+  @inline(__always)
+  func prefetchRecord(hash: UInt64) {
+    let table = table(Self.shard(hash))
+    if table.isEmpty { return }
+    let fingerprint = Self.fingerprint(hash)
+    let bucket = table.home(fingerprint)
+    let match = table.match(bucket, fingerprint) & 0xFF
+    if match == 0 { return }
+    prefetchRecord(table.load(bucket * BucketTable.entries + match.trailingZeroBitCount))
+  }
+
+  @inline(__always)
+  func prefetchRecord(_ entry: UInt64) {
+    let memory = segments.memory(Entry.slot(entry)).view
+    let offset = Entry.offset(entry)
+    memory.prefetch(offset)
+    memory.prefetch(offset + 64)
+    memory.prefetch(offset + 128)
+  }
+
+  /// Copies the entries of a verified shard as they are at one moment. Under a read guard.
+  func entries(of shard: Int, into entries: inout [UInt64]) {
+    while true {
+      entries.removeAll(keepingCapacity: true)
+      let moves = words.load(shard * 2 + 1)
+      let table = table(shard)
+      if table.isEmpty { return }
+      for index in 0..<table.capacity {
+        let entry = current(table, index)
+        if entry != 0 { entries.append(entry) }
+      }
+      // Again if an entry was in two places, or passed us on its way. The writer moves one in some thousand
+      // removals of this shard, one of 1,024.
+      if moves % 2 == 0 && words.load(shard * 2 + 1) == moves && words.load(shard * 2) == table.word { return }
+    }
+  }
+
+  /// Live entries. The writer's.
+  var count: Int { counts.reduce(0, +) }
+}
+
+/// A record that an entry leads to.
+struct FoundRecord {
+  let memory: MemoryView
+  let offset: Int
+  let header: RecordHeader
+  let entry: UInt64
+
+  @inline(__always)
+  var value: MemoryView { memory.slice(offset + header.valueOffset, header.valueByteCount) }
+  @inline(__always)
+  var key: MemoryView { memory.slice(offset + header.keyOffset, header.keyByteCount) }
+  @inline(__always)
+  var deadline: Int64? { header.deadline(memory, at: offset) }
+}
+
+/// What a search ended with.
+enum Lookup {
+  case absent
+  case found(FoundRecord)
+  /// An entry that is, up to a chance of 1 in 2³⁴, this key's, but its record fails its checksum.
+  case damaged(entry: UInt64)
+  /// The shard comes from a checkpoint and its checksum has not been verified yet.
+  case unverified
+}
+
+extension HashIndex {
+  /// The newest record of a key, its checksum verified (unless `verifying` is false). Under a read guard.
+  @inline(__always)
+  func find(_ key: MemoryView, hash: UInt64, verifying: Bool) -> Lookup {
+    let shard = Self.shard(hash)
+    let fingerprint = Self.fingerprint(hash)
+    while true {
+      let moves = words.load(shard * 2 + 1)
+      let table = table(shard)
+      if table.isEmpty { return .absent }
+      if !table.isVerified { return .unverified }
+      var damaged: UInt64 = 0
+      var bucket = table.home(fingerprint)
+      for _ in 0..<table.buckets {
+        let match = table.match(bucket, fingerprint)
+        var candidates = match & 0xFF
+        while candidates != 0 {
+          let entry = current(table, bucket * BucketTable.entries + candidates.trailingZeroBitCount)
+          candidates &= candidates - 1
+          if entry == 0 || Entry.fingerprint(entry) != fingerprint { continue }
+          switch check(entry, key, verifying: verifying) {
+          case .same(let record): return .found(record)
+          case .other: break
+          case .damaged: damaged = entry
+          }
+        }
+        if match >> 8 != 0 { break }
+        bucket = table.following(bucket)
+      }
+      // Nothing there, unless an entry was moved past us, or into new buckets. The counter is raised between the
+      // two stores of a move, both with release ordering: who missed the entry sees the counter changed.
+      if words.load(shard * 2 + 1) == moves && words.load(shard * 2) == table.word {
+        return damaged == 0 ? .absent : .damaged(entry: damaged)
+      }
+    }
+  }
+
+  enum Check {
+    case same(FoundRecord)
+    case other
+    case damaged
+  }
+
+  /// The entry itself, or what it stands for while a batch is being published (0: nothing).
+  @inline(__always)
+  func current(_ table: BucketTable, _ index: Int) -> UInt64 {
+    let entry = table.load(index)
+    if Entry.slot(entry) != 0 || entry == 0 { return entry }
+    return pending.resolve(table, index)
+  }
+
+  /// Compares the whole key with the record's, and verifies the checksum.
+  @inline(__always)
+  func check(_ entry: UInt64, _ key: MemoryView, verifying: Bool) -> Check {
+    let (memory, salt) = segments.memory(Entry.slot(entry))
+    let offset = Entry.offset(entry)
+    guard let header = RecordHeader(decoding: memory, at: offset) else { return .damaged }
+    let isSame =
+      header.keyByteCount == key.count && memory.slice(offset + header.keyOffset, key.count).isEqual(to: key)
+    // Another key is a chance of 3 in 10,000 lookups; a damaged record must not pass for one.
+    if verifying || !isSame {
+      guard header.isIntact(memory, at: offset, salt: salt) else { return .damaged }
+    }
+    return isSame ? .same(FoundRecord(memory: memory, offset: offset, header: header, entry: entry)) : .other
+  }
+
+  /// Reads the record of an entry whoever's it is, or nothing if it is damaged.
+  func record(_ entry: UInt64, verifying: Bool) -> FoundRecord? {
+    let (memory, salt) = segments.memory(Entry.slot(entry))
+    let offset = Entry.offset(entry)
+    guard let header = RecordHeader(decoding: memory, at: offset),
+      !verifying || header.isIntact(memory, at: offset, salt: salt)
+    else { return nil }
+    return FoundRecord(memory: memory, offset: offset, header: header, entry: entry)
+  }
+}
