@@ -14,10 +14,32 @@ let package = Package(
   name: "Cairn",
   products: [
     .library(name: "Cairn", targets: ["Cairn"]),
+    .library(name: "CairnFoundation", targets: ["CairnFoundation"]),
+    .executable(name: "kvdump", targets: ["kvdump"]),
+    .executable(name: "cairn-demo", targets: ["cairn-demo"]),
   ],
   targets: [
     .target(name: "CCairn", linkerSettings: [.linkedLibrary("xxhash")]),
     .target(name: "Cairn", dependencies: ["CCairn"], swiftSettings: settings),
+    // `Data` as key and value, for programs that use Foundation anyway.
+    .target(name: "CairnFoundation", dependencies: ["Cairn"], swiftSettings: settings),
+    .target(name: "CairnInspect", dependencies: ["Cairn"], swiftSettings: settings),
+    .executableTarget(name: "kvdump", dependencies: ["Cairn", "CairnInspect"], swiftSettings: settings),
+    .executableTarget(name: "cairn-demo", dependencies: ["Cairn"], swiftSettings: settings),
+    .target(name: "CairnTestSupport", dependencies: ["Cairn"], path: "Tests/CairnTestSupport", swiftSettings: settings),
+    // The process that dies in tests of crashes.
+    .executableTarget(
+      name: "cairn-test-writer", dependencies: ["Cairn", "CairnTestSupport"], path: "Tests/cairn-test-writer",
+      swiftSettings: settings),
+    .testTarget(
+      name: "CairnTests", dependencies: ["Cairn", "CairnFoundation", "CairnTestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "CairnCrashTests", dependencies: ["Cairn", "CairnTestSupport", "cairn-test-writer"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ToolTests", dependencies: ["Cairn", "CairnInspect", "CairnTestSupport", "kvdump", "cairn-demo"],
+      swiftSettings: settings),
+    .testTarget(name: "RepositoryTests", swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

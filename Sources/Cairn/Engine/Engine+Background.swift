@@ -79,7 +79,8 @@ final class BackgroundThread: Sendable {
       if due & Task.flush.rawValue != 0 {
         let stop = WaitWord()
         stop.wait(while: 0, nanoseconds: Self.flushDelayNanoseconds)
-        engine.inBackground { () throws(StoreError) in try engine.inTurn { () throws(StoreError) in try engine.flush() } }
+        engine.inBackground { () throws(StoreError) in try engine.inTurn { () throws(StoreError) in try engine.flush() }
+        }
       }
       Reclaimer.shared.reclaim()
     }

@@ -277,7 +277,7 @@ extension Engine {
     var pending: [(entry: UInt64, hash: UInt64)] = []
     pending.reserveCapacity(range.count)
     for operation in staged[range] {
-        let position = index.locate(stagedKey(operation), hash: operation.hash)
+      let position = index.locate(stagedKey(operation), hash: operation.hash)
       account(operation, replaces: position)
       let after = operation.isDelete ? 0 : operation.entry
       let fingerprint = HashIndex.fingerprint(operation.hash)

@@ -181,7 +181,8 @@ extension Engine {
       }
     }
     catalog.withLock { catalog in
-      for index in catalog.segments.indices where catalog.segments[index].isDurable && catalog.segments[index].isMapped {
+      for index in catalog.segments.indices where catalog.segments[index].isDurable && catalog.segments[index].isMapped
+      {
         catalog.segments[index].file = nil
       }
     }

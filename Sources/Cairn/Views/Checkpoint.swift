@@ -209,7 +209,9 @@ final class CheckpointShards: Sendable {
         decoding: view.slice(
           header.segmentsOffset + $0 * CheckpointHeader.segmentBytes, CheckpointHeader.segmentBytes))
     }
-    guard shards.allSatisfy({ $0.isPlausible(from: CheckpointHeader.bucketsStart, to: header.segmentsOffset) }) else { return nil }
+    guard shards.allSatisfy({ $0.isPlausible(from: CheckpointHeader.bucketsStart, to: header.segmentsOffset) }) else {
+      return nil
+    }
     self.memory = memory
     self.header = header
   }
