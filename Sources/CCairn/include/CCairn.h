@@ -27,7 +27,7 @@ static inline void cairn_prefetch(const void *address) { __builtin_prefetch(addr
 static inline void cairn_compiler_barrier(void) { __asm__ volatile("" ::: "memory"); }
 
 /// Whether two byte ranges of the same length are equal; short ones without a call.
-static inline int cairn_equal(const void *a, const void *b, size_t count) {
+__attribute__((always_inline)) static inline int cairn_equal(const void *a, const void *b, size_t count) {
   const char *x = (const char *)a, *y = (const char *)b;
   if (count >= 8 && count <= 16) {
     uint64_t x0, y0, x1, y1;

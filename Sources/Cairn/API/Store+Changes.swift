@@ -47,7 +47,7 @@ public struct ChangeCursor: ~Copyable {
   /// - Complexity: the size of the record; the first call also looks through (on average half of) a segment.
   public mutating func next() throws(StoreError) -> Change? {
     if !engine.alive.isSet { throw engine.deadError() }
-    let slot = Reclaimer.shared.enter()
+    let slot = engine.gate.enter()
     defer { slot.leave() }
     let published = engine.published.load(ordering: .acquiring)
     while LogAddress.make(segment, offset) < published {

@@ -34,17 +34,59 @@ extension Store {
   }
 
   /// The value of a key, or `nil` if there is none. Allocates an array for it.
+  @inlinable
   public func value<Key: ByteLending & ~Copyable & ~Escapable>(for key: borrowing Key) throws(StoreError) -> [UInt8]? {
-    try withFound(key) { $0?.value.array() }
+    try key.withBytes { (key: RawSpan) throws(StoreError) in try _value(key) }
   }
 
   /// Copies the value of a key to the beginning of `buffer`.
   ///
   /// - Returns: the length of the value in bytes, or `nil` if there is no such key. If it is greater than the buffer,
   ///   nothing was copied.
+  @inlinable
   public func copyValue<Key: ByteLending & ~Copyable & ~Escapable>(
     for key: borrowing Key, into buffer: UnsafeMutableRawBufferPointer
   ) throws(StoreError) -> Int? {
+    try key.withBytes { (key: RawSpan) throws(StoreError) in try unsafe _copyValue(key, buffer) }
+  }
+
+  /// Appends the value of a key to an array. Returns whether there was one.
+  @inlinable
+  public func appendValue<Key: ByteLending & ~Copyable & ~Escapable>(
+    for key: borrowing Key, to array: inout [UInt8]
+  ) throws(StoreError) -> Bool {
+    try key.withBytes { (key: RawSpan) throws(StoreError) in try _appendValue(key, &array) }
+  }
+
+  /// Whether there is such a key. Verifies the record as any read does.
+  @inlinable
+  public func contains<Key: ByteLending & ~Copyable & ~Escapable>(_ key: borrowing Key) throws(StoreError) -> Bool {
+    try key.withBytes { (key: RawSpan) throws(StoreError) in try _contains(key) }
+  }
+
+  /// The version of a key: the sequence of the put that gave it its value; `nil` if there is no such key.
+  @inlinable
+  public func version<Key: ByteLending & ~Copyable & ~Escapable>(of key: borrowing Key) throws(StoreError) -> UInt64? {
+    try key.withBytes { (key: RawSpan) throws(StoreError) in try _version(key) }
+  }
+
+  /// The value of a key together with its version, for ``put(_:for:ifVersion:expires:durability:)``.
+  @inlinable
+  public func entry<Key: ByteLending & ~Copyable & ~Escapable>(
+    for key: borrowing Key
+  ) throws(StoreError) -> (value: [UInt8], version: UInt64)? {
+    try key.withBytes { (key: RawSpan) throws(StoreError) in try _entry(key) }
+  }
+}
+
+// The halves of the calls above that are compiled here. What is generic is inlined where it is called: as a call
+// through the protocol it would cost a hundred instructions, as many as the lookup itself.
+extension Store {
+  @usableFromInline
+  func _value(_ key: RawSpan) throws(StoreError) -> [UInt8]? { try withFound(key) { $0?.value.array() } }
+
+  @usableFromInline
+  func _copyValue(_ key: RawSpan, _ buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int? {
     try withFound(key) { found in
       guard let value = found?.value else { return nil }
       if value.count <= buffer.count { unsafe MemoryView(buffer).copy(value, at: 0) }
@@ -52,10 +94,8 @@ extension Store {
     }
   }
 
-  /// Appends the value of a key to an array. Returns whether there was one.
-  public func appendValue<Key: ByteLending & ~Copyable & ~Escapable>(
-    for key: borrowing Key, to array: inout [UInt8]
-  ) throws(StoreError) -> Bool {
+  @usableFromInline
+  func _appendValue(_ key: RawSpan, _ array: inout [UInt8]) throws(StoreError) -> Bool {
     try withFound(key) { found in
       guard let value = found?.value else { return false }
       unsafe array.append(contentsOf: UnsafeRawBufferPointer(start: value.pointer, count: value.count))
@@ -63,42 +103,31 @@ extension Store {
     }
   }
 
-  /// Whether there is such a key. Verifies the record as any read does.
-  public func contains<Key: ByteLending & ~Copyable & ~Escapable>(_ key: borrowing Key) throws(StoreError) -> Bool {
-    try withFound(key) { $0 != nil }
-  }
+  @usableFromInline
+  func _contains(_ key: RawSpan) throws(StoreError) -> Bool { try withFound(key) { $0 != nil } }
 
-  /// The version of a key: the sequence of the put that gave it its value; `nil` if there is no such key.
-  public func version<Key: ByteLending & ~Copyable & ~Escapable>(of key: borrowing Key) throws(StoreError) -> UInt64? {
-    try withFound(key) { $0?.header.sequence }
-  }
+  @usableFromInline
+  func _version(_ key: RawSpan) throws(StoreError) -> UInt64? { try withFound(key) { $0?.header.sequence } }
 
-  /// The value of a key together with its version, for ``put(_:for:ifVersion:expires:durability:)``.
-  public func entry<Key: ByteLending & ~Copyable & ~Escapable>(
-    for key: borrowing Key
-  ) throws(StoreError) -> (value: [UInt8], version: UInt64)? {
+  @usableFromInline
+  func _entry(_ key: RawSpan) throws(StoreError) -> (value: [UInt8], version: UInt64)? {
     try withFound(key) { found in found.map { ($0.value.array(), $0.header.sequence) } }
   }
 
-  // MARK: Inside
-
   @inline(__always)
-  private func withFound<Key: ByteLending & ~Copyable & ~Escapable, Result>(
-    _ key: borrowing Key, _ body: (FoundRecord?) -> Result
+  private func withFound<Result>(
+    _ key: RawSpan, _ body: (FoundRecord?) -> Result
   ) throws(StoreError) -> Result {
-    try key.withBytes { (bytes: RawSpan) throws(StoreError) -> Result in
-      try bytes.withView { (key: MemoryView) throws(StoreError) -> Result in
-        let slot = Reclaimer.shared.enter()
-        defer { slot.leave() }
-        return body(try engine.find(key))
-      }
+    try key.withView { (key: MemoryView) throws(StoreError) -> Result in
+      let slot = engine.gate.enter()
+      defer { slot.leave() }
+      return body(try engine.find(key))
     }
   }
 
-  /// The half of a read that is compiled here; the other half is inlined where it is called.
   @usableFromInline
   func _beginRead(_ key: RawSpan) throws(StoreError) -> _FoundValue? {
-    let slot = Reclaimer.shared.enter()
+    let slot = engine.gate.enter()
     do throws(StoreError) {
       let found = try key.withView { (key: MemoryView) throws(StoreError) in try engine.find(key) }
       if let found { return _FoundValue(found.value, slot) }

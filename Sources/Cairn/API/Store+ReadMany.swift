@@ -6,112 +6,118 @@ extension Store {
   /// is valid until `body` returns. Each key is read as it is at some moment during the call; no allocation is made.
   ///
   /// - Throws: `.damaged` at the first key whose record fails its checksum; those before it have been passed on.
+  @inlinable
   public func withValues<Keys: Collection>(
     for keys: Keys, _ body: (_ position: Int, _ value: RawSpan?) -> Void
   ) throws(StoreError) where Keys.Element: ByteLending {
-    var position = 0
-    var next = keys.startIndex
-    try withGroupBuffer { (buffer: MemoryView) throws(StoreError) in
-      while next != keys.endIndex {
-        var group = KeyGroup(buffer)
-        var isLong = false
+    try _withKeyGroup { (group: inout _KeyGroup) throws(StoreError) in
+      for key in keys {
         // Keys are copied side by side: a small string lends its bytes only during a call.
-        while next != keys.endIndex && !group.isFull {
-          let isAdded = keys[next].withBytes { (key: RawSpan) in
-            key.withView { (key: MemoryView) in group.add(key, engine.index) }
+        try key.withBytes { (bytes: RawSpan) throws(StoreError) in
+          if !group.add(bytes, self) {
+            try _lookUp(&group, body)
+            if !group.add(bytes, self) { try _lookUpAlone(bytes, &group, body) }
           }
-          if !isAdded {
-            isLong = group.count == 0
-            break
-          }
-          next = keys.index(after: next)
-        }
-        if isLong {
-          // A key that does not fit the buffer alone.
-          try lookUp(keys[next], position, body)
-          next = keys.index(after: next)
-          position += 1
-        } else {
-          try lookUp(group, &position, body)
         }
       }
+      try _lookUp(&group, body)
     }
   }
 
   /// The values of many keys, in their order; `nil` where there is none. Allocates an array for each.
+  @inlinable
   public func values<Keys: Collection>(for keys: Keys) throws(StoreError) -> [[UInt8]?]
   where Keys.Element: ByteLending {
     var values: [[UInt8]?] = []
     values.reserveCapacity(keys.count)
     try withValues(for: keys) { _, value in
-      if let value { values.append(value.withView { $0.array() }) } else { values.append(nil) }
+      if let value { values.append(unsafe value.withUnsafeBytes { unsafe [UInt8]($0) }) } else { values.append(nil) }
     }
     return values
   }
 
   // MARK: Inside
 
-  private func lookUp(
-    _ key: some ByteLending, _ position: Int, _ body: (Int, RawSpan?) -> Void
+  @usableFromInline
+  func _withKeyGroup(_ body: (inout _KeyGroup) throws(StoreError) -> Void) throws(StoreError) {
+    try unsafe withUnsafeTemporaryAllocation(byteCount: _KeyGroup.bufferBytes, alignment: 8) {
+      (buffer) throws(StoreError) in
+      var group = unsafe _KeyGroup(MemoryView(buffer))
+      try body(&group)
+    }
+  }
+
+  /// A key that does not fit the buffer.
+  @usableFromInline
+  func _lookUpAlone(
+    _ key: RawSpan, _ group: inout _KeyGroup, _ body: (Int, RawSpan?) -> Void
   ) throws(StoreError) {
+    let position = group.position
+    group.position += 1
     let isFound: Void? = try withValue(for: key) { body(position, $0) }
     if isFound == nil { body(position, nil) }
   }
 
-  private func lookUp(
-    _ group: KeyGroup, _ position: inout Int, _ body: (Int, RawSpan?) -> Void
-  ) throws(StoreError) {
-    let slot = Reclaimer.shared.enter()
+  /// Looks up the keys of the group, which is empty then.
+  @usableFromInline
+  func _lookUp(_ group: inout _KeyGroup, _ body: (Int, RawSpan?) -> Void) throws(StoreError) {
+    let slot = engine.gate.enter()
     defer { slot.leave() }
     if !engine.alive.isSet { throw engine.deadError() }
+    let index = engine.index
     // The buckets were asked for when the keys were added; now they are here, and tell where the records are.
-    for number in 0..<group.count { engine.index.prefetchRecord(hash: group.hash(number)) }
+    for number in 0..<group.count { index.prefetchRecord(hash: group.hash(number)) }
     for number in 0..<group.count {
       let found = try engine.find(group.key(number), hash: group.hash(number))
+      let position = group.position + number
       if let found { found.value.lend { body(position, $0) } } else { body(position, nil) }
-      position += 1
     }
-  }
-
-  private func withGroupBuffer(_ body: (MemoryView) throws(StoreError) -> Void) throws(StoreError) {
-    try unsafe withUnsafeTemporaryAllocation(byteCount: KeyGroup.bufferBytes, alignment: 8) {
-      (buffer) throws(StoreError) in
-      try unsafe body(MemoryView(buffer))
-    }
+    group.position += group.count
+    group.clear()
   }
 }
 
 /// Keys that are looked up together: in one buffer, on the stack, first their places and hashes, then their bytes.
-private struct KeyGroup {
+public struct _KeyGroup {
   static let keysMax = 32
   static let bufferBytes = keysMax * 16 + 4096
 
   private let buffer: MemoryView
   private(set) var count = 0
   private var used = keysMax * 16
+  /// Of the first key among all that are looked up.
+  var position = 0
 
   init(_ buffer: MemoryView) { self.buffer = buffer }
 
-  var isFull: Bool { count == Self.keysMax }
-
-  /// Adds a key and asks for its bucket. Returns whether there was room.
-  mutating func add(_ key: MemoryView, _ index: HashIndex) -> Bool {
-    guard used + key.count <= buffer.count else { return false }
-    buffer.copy(key, at: used)
-    let hash = index.hash(key)
-    index.prefetchBucket(hash)
-    buffer.store(hash, at: count * 16)
-    buffer.store(UInt32(used), at: count * 16 + 8)
-    buffer.store(UInt32(key.count), at: count * 16 + 12)
-    used += key.count
-    count += 1
-    return true
+  mutating func clear() {
+    count = 0
+    used = Self.keysMax * 16
   }
 
+  /// Adds a key and asks for its bucket. Returns whether there was room.
+  @usableFromInline
+  mutating func add(_ key: RawSpan, _ store: Store) -> Bool {
+    key.withView { (key: MemoryView) in
+      guard count < Self.keysMax, key.count <= buffer.count - used else { return false }
+      buffer.copy(key, at: used)
+      let index = store.engine.index
+      let hash = index.hash(key)
+      index.prefetchBucket(hash)
+      buffer.store(hash, at: count * 16)
+      buffer.store(UInt64(used) << 32 | UInt64(key.count), at: count * 16 + 8)
+      used += key.count
+      count += 1
+      return true
+    }
+  }
+
+  @inline(__always)
   func hash(_ number: Int) -> UInt64 { buffer.load(number * 16, as: UInt64.self) }
 
+  @inline(__always)
   func key(_ number: Int) -> MemoryView {
-    buffer.slice(
-      Int(buffer.load(number * 16 + 8, as: UInt32.self)), Int(buffer.load(number * 16 + 12, as: UInt32.self)))
+    let place = buffer.load(number * 16 + 8, as: UInt64.self)
+    return buffer.slice(Int(truncatingIfNeeded: place >> 32), Int(truncatingIfNeeded: place & 0xFFFF_FFFF))
   }
 }

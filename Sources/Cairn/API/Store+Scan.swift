@@ -43,7 +43,7 @@ extension Store {
     for shard in 0..<HashIndex.shards {
       if !engine.alive.isSet { throw engine.deadError() }
       try engine.verify(shard)
-      let slot = Reclaimer.shared.enter()
+      let slot = engine.gate.enter()
       defer { slot.leave() }
       index.entries(of: shard, into: &entries)
       for (number, entry) in entries.enumerated() {

@@ -50,7 +50,7 @@ extension Store {
       result.liveBytes += live
       result.deadBytes += (end ?? position) - live
     }
-    let slot = Reclaimer.shared.enter()
+    let slot = engine.gate.enter()
     defer { slot.leave() }
     result.segments = segments.count
     result.liveEntries = engine.total(.liveEntries)

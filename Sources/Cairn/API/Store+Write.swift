@@ -13,34 +13,37 @@ extension Store {
   ///   refuses (`.noSpace`, `.system`), and `.writerFailed` from then on. A write that failed has not happened for
   ///   this process; whether the disk has it is decided when the store is opened again.
   /// - Complexity: copies key and value once; with `.process` one system call, with `.disk` a share of a sync.
+  @inlinable
   @discardableResult
   public func put<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable>(
     _ value: borrowing Value, for key: borrowing Key, expires: Expiry = .never, durability: Durability? = nil
   ) throws(StoreError) -> UInt64 {
-    try put(value, key, .none, expires, durability)!
+    try _put(value, key, .none, expires, durability)!
   }
 
   /// Gives a key a value if it has none (or an expired one).
   ///
   /// - Returns: the version of the entry; `nil`, and nothing is written, if the key is there.
   /// - Throws: as ``put(_:for:expires:durability:)``; `.damaged` if the present record is.
+  @inlinable
   @discardableResult
   public func putIfAbsent<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable>(
     _ value: borrowing Value, for key: borrowing Key, expires: Expiry = .never, durability: Durability? = nil
   ) throws(StoreError) -> UInt64? {
-    try put(value, key, .absent, expires, durability)
+    try _put(value, key, .absent, expires, durability)
   }
 
   /// Gives a key another value if it still has the version that the caller has seen (compare and set).
   ///
   /// - Returns: the new version; `nil`, and nothing is written, if the key has another version or is not there.
   /// - Throws: as ``putIfAbsent(_:for:expires:durability:)``.
+  @inlinable
   @discardableResult
   public func put<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable>(
     _ value: borrowing Value, for key: borrowing Key, ifVersion version: UInt64, expires: Expiry = .never,
     durability: Durability? = nil
   ) throws(StoreError) -> UInt64? {
-    try put(value, key, .version(version), expires, durability)
+    try _put(value, key, .version(version), expires, durability)
   }
 
   // MARK: Remove
@@ -48,19 +51,23 @@ extension Store {
   /// Removes a key. Returns whether it was there; if not, nothing is written.
   ///
   /// - Throws: as ``put(_:for:expires:durability:)``.
+  @inlinable
   @discardableResult
   public func remove<Key: ByteLending & ~Copyable & ~Escapable>(
     _ key: borrowing Key, durability: Durability? = nil
   ) throws(StoreError) -> Bool {
-    try remove(key, .none, durability)
+    try key.withBytes { (key: RawSpan) throws(StoreError) in try _commitRemove(key, .none, durability) }
   }
 
   /// Removes a key if it still has the version that the caller has seen. Returns whether it had.
+  @inlinable
   @discardableResult
   public func remove<Key: ByteLending & ~Copyable & ~Escapable>(
     _ key: borrowing Key, ifVersion version: UInt64, durability: Durability? = nil
   ) throws(StoreError) -> Bool {
-    try remove(key, .version(version), durability)
+    try key.withBytes { (key: RawSpan) throws(StoreError) in
+      try _commitRemove(key, .version(version), durability)
+    }
   }
 
   // MARK: Update
@@ -161,38 +168,42 @@ extension Store {
       durability: durability ?? engine.options.durability)
   }
 
-  @inline(__always)
-  private func put<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable>(
+  @inlinable
+  func _put<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable>(
     _ value: borrowing Value, _ key: borrowing Key, _ condition: Condition, _ expires: Expiry,
     _ durability: Durability?
   ) throws(StoreError) -> UInt64? {
-    var operation = operation(.put, durability: durability)
-    operation.condition = condition
-    if expires != .never { operation.deadline = engine.clock.deadline(expires) }
-    return try key.withBytes { (key: RawSpan) throws(StoreError) -> UInt64? in
+    try key.withBytes { (key: RawSpan) throws(StoreError) -> UInt64? in
       try value.withBytes { (value: RawSpan) throws(StoreError) -> UInt64? in
-        try commit(operation, key, value)
+        try _commitPut(value, key, condition, expires, durability)
       }
     }
   }
 
-  private func remove<Key: ByteLending & ~Copyable & ~Escapable>(
-    _ key: borrowing Key, _ condition: Condition, _ durability: Durability?
-  ) throws(StoreError) -> Bool {
+  @usableFromInline
+  func _commitPut(
+    _ value: RawSpan, _ key: RawSpan, _ condition: Condition, _ expires: Expiry, _ durability: Durability?
+  ) throws(StoreError) -> UInt64? {
+    var operation = operation(.put, durability: durability)
+    operation.condition = condition
+    if expires != .never { operation.deadline = engine.clock.deadline(expires) }
+    return try commit(operation, key, value)
+  }
+
+  @usableFromInline
+  func _commitRemove(_ key: RawSpan, _ condition: Condition, _ durability: Durability?) throws(StoreError) -> Bool {
     var operation = operation(.remove, durability: durability)
     operation.condition = condition
-    return try key.withBytes { (key: RawSpan) throws(StoreError) -> Bool in
-      let wasLive = condition == .none ? try isLive(key) : true
-      let isDone = try commit(operation, key, RawSpan()) != nil
-      return isDone && wasLive
-    }
+    let wasLive = condition == .none ? try isLive(key) : true
+    let isDone = try commit(operation, key, RawSpan()) != nil
+    return isDone && wasLive
   }
 
   /// An expired entry is removed from the log too, but it was not there for anybody.
   private func isLive(_ key: RawSpan) throws(StoreError) -> Bool {
     try key.withView { (key: MemoryView) throws(StoreError) -> Bool in
       if key.count == 0 { return false }
-      let slot = Reclaimer.shared.enter()
+      let slot = engine.gate.enter()
       defer { slot.leave() }
       do throws(StoreError) {
         return try engine.find(key) != nil

@@ -145,6 +145,7 @@ struct Operation {
 }
 
 /// What must hold for a put or remove to happen.
+@usableFromInline
 enum Condition: Equatable {
   case none
   case absent

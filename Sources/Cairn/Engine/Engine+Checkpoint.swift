@@ -169,7 +169,7 @@ extension Engine {
 
   /// Builds one shard anew from the whole log.
   private func rebuild(_ shard: Int) throws(StoreError) {
-    let slot = Reclaimer.shared.enter()
+    let slot = gate.enter()
     defer { slot.leave() }
     let fresh = try HashIndex(seed: index.seed, segments: segments)
     var replay = Replay(self, index: fresh)

@@ -42,7 +42,7 @@ extension Engine {
   /// Memory goes when no reader is in it any more; the lock at once.
   private func releaseAll() {
     for shard in 0..<HashIndex.shards {
-      index.words.store(0, at: shard * 2)
+      index.words.setTable(.none, shard)
       if let memory = index.memory[shard] { Reclaimer.shared.retire(memory) }
       index.memory[shard] = nil
     }

@@ -33,7 +33,7 @@ extension Engine {
     // The store may have been closed, or failed, while this thread waited.
     if !alive.isSet { throw deadError() }
     if let failure = log.failure { throw failure.asWriterFailure() }
-    let slot = Reclaimer.shared.enter()
+    let slot = gate.enter()
     defer { slot.leave() }
     staged.removeAll(keepingCapacity: true)
     guard try isDue(operation) else { return .unchanged }

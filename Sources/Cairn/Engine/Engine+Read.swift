@@ -29,7 +29,7 @@ extension Engine {
     guard record.header.isUnderstood else {
       throw StoreError(
         .unsupportedFormat, "the entry uses a feature of a newer version", file: path(record.entry),
-        byteOffset: record.offset, keyPrefix: record.key.prefix())
+        byteOffset: HashIndex.Entry.offset(record.entry), keyPrefix: record.key.prefix())
     }
     return isExpired(record) ? nil : record
   }

@@ -15,6 +15,7 @@ final class Engine: @unchecked Sendable {  // As above.
   let segments: SegmentTable
   let index: HashIndex
   let queue = CommitQueue()
+  let gate = Reclaimer.shared.gate
   let catalog = Mutex(SegmentCatalog())
   /// Held while the next segment is made.
   let preparation = Mutex(())

@@ -25,18 +25,37 @@ struct RecordHeader: Equatable {
     static let known: UInt16 = moreFollows | expiry | 0xFF00
   }
 
+  // As it stands in the log, so that reading one is four loads.
   var checksum: UInt64 = 0
   var sequence: UInt64
-  var valueByteCount: Int
-  var keyByteCount: Int
-  var kind: UInt8
-  var flags: UInt16
+  /// Bytes 16–23: value length, key length, kind, extension length.
+  private var lengths: UInt64
+  /// Bytes 24–31: flags, codec, a reserved byte, durable watermark.
+  private var marks: UInt64
+
+  @inline(__always)
+  var valueByteCount: Int { Int(truncatingIfNeeded: lengths & 0xFFFF_FFFF) }
+  @inline(__always)
+  var keyByteCount: Int { Int(truncatingIfNeeded: (lengths >> 32) & 0xFFFF) }
+  @inline(__always)
+  var kind: UInt8 { UInt8(truncatingIfNeeded: lengths >> 48) }
   /// Bytes between header and key, for the optional fields.
-  var extensionByteCount: Int
+  @inline(__always)
+  var extensionByteCount: Int { Int(truncatingIfNeeded: lengths >> 56) * 8 }
+  @inline(__always)
+  var flags: UInt16 {
+    get { UInt16(truncatingIfNeeded: marks) }
+    set { marks = (marks & ~0xFFFF) | UInt64(newValue) }
+  }
   /// 0: the value as it is.
-  var codec: UInt8 = 0
+  @inline(__always)
+  var codec: UInt8 { UInt8(truncatingIfNeeded: marks >> 16) }
   /// How much of the segment was known to be durable when this record was written, in bytes.
-  var durableByteCount: Int = 0
+  @inline(__always)
+  var durableByteCount: Int {
+    get { Int(truncatingIfNeeded: marks >> 32) * 8 }
+    set { marks = (marks & 0xFFFF_FFFF) | UInt64(newValue / 8) << 32 }
+  }
 
   /// From the header's first byte to the last byte of padding.
   @inline(__always)
@@ -62,40 +81,25 @@ struct RecordHeader: Equatable {
   @inline(__always)
   init?(decoding view: MemoryView, at offset: Int) {
     guard view.contains(offset, Self.byteCount) else { return nil }
-    checksum = view.load(offset, as: UInt64.self)
-    sequence = view.load(offset + 8, as: UInt64.self)
-    valueByteCount = Int(view.load(offset + 16, as: UInt32.self))
-    keyByteCount = Int(view.load(offset + 20, as: UInt16.self))
-    kind = view.load(offset + 22, as: UInt8.self)
-    extensionByteCount = Int(view.load(offset + 23, as: UInt8.self)) * 8
-    flags = view.load(offset + 24, as: UInt16.self)
-    codec = view.load(offset + 26, as: UInt8.self)
-    durableByteCount = Int(view.load(offset + 28, as: UInt32.self)) * 8
-    guard kind != 0, valueByteCount <= Store.Limits.valueBytes, view.contains(offset, recordByteCount) else {
+    (checksum, sequence, lengths, marks) = view.loadFourWords(offset)
+    guard kind != 0, valueByteCount <= Store.Limits.valueBytes, recordByteCount <= view.count - offset else {
       return nil
     }
   }
 
   init(sequence: UInt64, kind: UInt8, flags: UInt16, key: Int, value: Int, extension extensionByteCount: Int) {
     self.sequence = sequence
-    self.kind = kind
-    self.flags = flags
-    keyByteCount = key
-    valueByteCount = value
-    self.extensionByteCount = extensionByteCount
+    lengths = UInt64(UInt32(value)) | UInt64(UInt16(key)) << 32 | UInt64(kind) << 48
+    lengths |= UInt64(UInt8(extensionByteCount / 8)) << 56
+    marks = UInt64(flags)
   }
 
   /// Writes all but the checksum, which `finish` adds when the rest of the record is there.
   @inline(__always)
   func encode(into view: MemoryView, at offset: Int) {
     view.store(sequence, at: offset + 8)
-    view.store(UInt32(valueByteCount), at: offset + 16)
-    view.store(UInt16(keyByteCount), at: offset + 20)
-    view.store(kind, at: offset + 22)
-    view.store(UInt8(extensionByteCount / 8), at: offset + 23)
-    view.store(flags, at: offset + 24)
-    view.store(UInt16(codec), at: offset + 26)
-    view.store(UInt32(durableByteCount / 8), at: offset + 28)
+    view.store(lengths, at: offset + 16)
+    view.store(marks, at: offset + 24)
   }
 
   /// Computes and stores the checksum of the `byteCount` bytes at `offset`. Returns it.
@@ -109,8 +113,8 @@ struct RecordHeader: Equatable {
 
   /// Whether the record's bytes are what was written at this offset of this segment.
   @inline(__always)
-  func isIntact(_ view: MemoryView, at offset: Int, salt: UInt64) -> Bool {
-    checksum == view.slice(offset + 8, recordByteCount - 8).hash(seed: Self.seed(salt: salt, offset: offset))
+  func isIntact(_ bytes: MemoryView, offset: Int, salt: UInt64) -> Bool {
+    checksum == bytes.slice(8, bytes.count - 8).hash(seed: Self.seed(salt: salt, offset: offset))
   }
 
   /// The deadline of an entry that has one, in milliseconds since 1970.

@@ -29,7 +29,7 @@ struct LogScan {
 
   static func record(_ memory: MemoryView, salt: UInt64, at offset: Int) -> Record? {
     guard let header = RecordHeader(decoding: memory, at: offset),
-      header.isIntact(memory, at: offset, salt: salt)
+      header.isIntact(memory.slice(offset, header.recordByteCount), offset: offset, salt: salt)
     else { return nil }
     return Record(header: header, offset: offset)
   }
@@ -46,7 +46,7 @@ struct LogScan {
       // Most of what follows a torn tail is reserved space: zeros.
       if memory.load(at + 16, as: UInt64.self) != 0, let header = RecordHeader(decoding: memory, at: at) {
         budget -= header.recordByteCount
-        if header.durableByteCount > hole && header.isIntact(memory, at: at, salt: salt) { return true }
+        if header.durableByteCount > hole && Self.record(memory, salt: salt, at: at) != nil { return true }
       }
       at += 8
     }

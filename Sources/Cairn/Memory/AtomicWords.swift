@@ -31,12 +31,6 @@ final class AtomicWords: @unchecked Sendable {  // Words are only accessed atomi
   @inline(__always)
   func store(_ value: UInt64, at index: Int) { unsafe word(index).pointee.store(value, ordering: .releasing) }
 
-  /// Writes if the value is still `expected`. Returns whether it was.
-  func exchange(_ expected: UInt64, with value: UInt64, at index: Int) -> Bool {
-    unsafe word(index).pointee.compareExchange(expected: expected, desired: value, ordering: .acquiringAndReleasing)
-      .exchanged
-  }
-
   /// Adds where only one thread at a time writes.
   @inline(__always)
   func add(_ difference: Int64, at index: Int) {

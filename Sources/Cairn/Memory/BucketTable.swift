@@ -27,6 +27,12 @@ struct BucketTable {
     word = (address >> 6) << 22 | UInt64(buckets) << 1 | (isVerified ? 0 : 1)
   }
 
+  /// No buckets.
+  static let none = BucketTable(word: 0)
+
+  /// The same buckets, their checksum verified.
+  var verified: BucketTable { BucketTable(word: word & ~1) }
+
   @inline(__always)
   var isEmpty: Bool { word == 0 }
   @inline(__always)

@@ -59,6 +59,20 @@ struct MemoryView {
     unsafe base.advanced(by: offset).copyMemory(from: source.base, byteCount: source.count)
   }
 
+  @inline(__always)
+  func loadFourWords(_ offset: Int) -> (UInt64, UInt64, UInt64, UInt64) {
+    precondition(contains(offset, 32), "load outside of memory view")
+    // SAFETY: checked above; any bit pattern is an integer. One vector load would be taken apart through the stack.
+    let first = unsafe base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+    let second = unsafe base.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
+    let third = unsafe base.loadUnaligned(fromByteOffset: offset + 16, as: UInt64.self)
+    let fourth = unsafe base.loadUnaligned(fromByteOffset: offset + 24, as: UInt64.self)
+    return (
+      UInt64(littleEndian: first), UInt64(littleEndian: second), UInt64(littleEndian: third),
+      UInt64(littleEndian: fourth)
+    )
+  }
+
   func zero(_ offset: Int, _ length: Int) {
     precondition(contains(offset, length), "zeroing outside of memory view")
     // SAFETY: checked above.
@@ -75,6 +89,14 @@ struct MemoryView {
   func isEqual(to other: MemoryView) -> Bool {
     // SAFETY: both lengths are the same, and each is its view's own.
     unsafe count == other.count && cairn_equal(base, other.base, count) != 0
+  }
+
+  /// Whether the bytes from `offset` on, as many as `other` has, are the same.
+  @inline(__always)
+  func isEqual(to other: MemoryView, at offset: Int) -> Bool {
+    precondition(contains(offset, other.count), "comparison outside of memory view")
+    // SAFETY: checked above.
+    return unsafe cairn_equal(base + offset, other.base, other.count) != 0
   }
 
   @inline(__always)

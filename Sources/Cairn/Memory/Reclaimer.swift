@@ -14,25 +14,16 @@ final class Reclaimer: Sendable {
     let object: any AnyObject & Sendable
   }
 
-  private let epoch = Atomic<UInt64>(1)
-  private let hasMembarrier: Bool
+  /// Where readers begin.
+  let gate: ReaderGate
   private let retired = Mutex<[Retired]>([])
 
-  private init() { hasMembarrier = cairn_membarrier_register() == 0 }
-
-  /// Marks this thread as inside of a read, until `leave`. May be nested.
-  @inline(__always)
-  func enter() -> ReaderSlot {
-    let slot = unsafe ReaderSlot(cairn_reader_current())
-    slot.enter(epoch.load(ordering: .relaxed))
-    if !hasMembarrier { atomicMemoryFence(ordering: .sequentiallyConsistent) }
-    return slot
-  }
+  private init() { gate = ReaderGate(hasMembarrier: cairn_membarrier_register() == 0) }
 
   /// Releases `object` when no read that may have seen it is still going on. What made it reachable must be gone
   /// already.
   func retire(_ object: some AnyObject & Sendable) {
-    let now = epoch.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
+    let now = gate.advance()
     retired.withLock { $0.append(Retired(epoch: now, object: object)) }
     reclaim()
   }
@@ -42,7 +33,7 @@ final class Reclaimer: Sendable {
     var released: [Retired] = []
     retired.withLock { list in
       if list.isEmpty { return }
-      if hasMembarrier { _ = cairn_membarrier() } else { atomicMemoryFence(ordering: .sequentiallyConsistent) }
+      if gate.hasMembarrier { _ = cairn_membarrier() } else { atomicMemoryFence(ordering: .sequentiallyConsistent) }
       let oldest = ReaderSlot.oldestEpoch()
       released = list.filter { $0.epoch < oldest }
       list.removeAll { $0.epoch < oldest }
@@ -53,6 +44,34 @@ final class Reclaimer: Sendable {
 
   /// Objects that still wait for a reader.
   var pendingCount: Int { retired.withLock { $0.count } }
+}
+
+/// Lets reads begin. A plain value, copied into each engine: to go through an object would cost a retain and a release,
+/// atomic operations that keep the processor from working ahead on the next lookup.
+@safe
+struct ReaderGate: @unchecked Sendable {  // The epoch is atomic, and never released.
+  private let epoch: UnsafeMutablePointer<Atomic<UInt64>>
+  let hasMembarrier: Bool
+
+  init(hasMembarrier: Bool) {
+    unsafe epoch = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: 1)
+    unsafe epoch.initialize(to: Atomic(1))
+    self.hasMembarrier = hasMembarrier
+  }
+
+  /// Marks this thread as inside of a read, until `leave`. May be nested.
+  @inline(__always)
+  func enter() -> ReaderSlot {
+    let slot = unsafe ReaderSlot(cairn_reader_current())
+    slot.enter(unsafe epoch.pointee.load(ordering: .relaxed))
+    if !hasMembarrier { atomicMemoryFence(ordering: .sequentiallyConsistent) }
+    return slot
+  }
+
+  /// Begins a new epoch and returns the one before.
+  func advance() -> UInt64 {
+    unsafe epoch.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
+  }
 }
 
 /// A thread's announcement that it reads.

@@ -7,7 +7,7 @@ extension HashIndex {
     loaded = checkpoint
     for (shard, stored) in checkpoint.shards.enumerated() where stored.buckets > 0 {
       let table = BucketTable(checkpoint.memory, offset: stored.offset, buckets: stored.buckets, isVerified: false)
-      words.store(table.word, at: shard * 2)
+      words.setTable(table, shard)
       counts[shard] = stored.entries
       unverified.add(1, ordering: .relaxed)
     }
@@ -21,7 +21,7 @@ extension HashIndex {
     let isIntact = isAsStored(shard, table)
     // While this thread looked, another may have verified the shard, and the writer changed it.
     if self.table(shard).isVerified { return true }
-    if isIntact && words.exchange(table.word, with: table.word & ~1, at: shard * 2) {
+    if isIntact && words.exchange(table, with: table.verified, shard) {
       unverified.subtract(1, ordering: .relaxed)
     }
     return isIntact
@@ -45,6 +45,6 @@ extension HashIndex {
     if !table(shard).isVerified { unverified.subtract(1, ordering: .relaxed) }
     memory[shard] = other.memory[shard]
     counts[shard] = other.counts[shard]
-    words.store(other.table(shard).word, at: shard * 2)
+    words.setTable(other.table(shard), shard)
   }
 }

@@ -92,18 +92,18 @@ extension HashIndex {
     let table = table(shard)
     counts[shard] -= 1
     var hole = position.index
-    var moves = words.load(shard * 2 + 1)
+    var moves = words.moves(shard)
     while let overflowed = overflowedEntry(past: hole / BucketTable.entries, in: table) {
       // First there, then counted, then gone from here (as the next hole): see `find`. Odd while an entry may be in
       // two places: see `entries(of:into:)`.
-      words.store(moves | 1, at: shard * 2 + 1)
+      words.setMoves(moves | 1, shard)
       table.store(table.load(overflowed), at: hole)
       moves &+= 2
-      words.store(moves | 1, at: shard * 2 + 1)
+      words.setMoves(moves | 1, shard)
       hole = overflowed
     }
     table.store(0, at: hole)
-    words.store(moves, at: shard * 2 + 1)
+    words.setMoves(moves, shard)
     if counts[shard] == 0 {
       resize(shard, to: 0)
     } else if table.buckets > 4 && counts[shard] < table.buckets * 2 {
@@ -143,7 +143,7 @@ extension HashIndex {
     let oldMemory = memory[shard]
     if buckets == 0 {
       memory[shard] = nil
-      words.store(0, at: shard * 2)
+      words.setTable(.none, shard)
     } else {
       // Out of memory: the old buckets serve until they are full to the last entry.
       guard let grown = try? System.allocateLines(byteCount: buckets * BucketTable.bucketBytes) else {
@@ -156,7 +156,7 @@ extension HashIndex {
         if entry != 0 { place(entry, in: table) }
       }
       memory[shard] = grown
-      words.store(table.word, at: shard * 2)
+      words.setTable(table, shard)
     }
     if let oldMemory { Reclaimer.shared.retire(oldMemory) }
   }

@@ -11,7 +11,7 @@ internal import Synchronization
 /// One thread at a time writes (the one with the writer's turn). Readers take no lock: entries are published by one
 /// store, and a reader that found nothing looks again if entries of the shard were moved meanwhile.
 final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the rest is the writer's.
-  static let shards = 1024
+  static let shards = ShardWords.shards
 
   /// An entry: fingerprint in bits 63–40, segment slot in 39–24, offset / 8 in 23–0. Zero: empty. Slot 0: the entry
   /// is changed by a batch that is being published; the lower 24 bits then say where ``PendingEntries`` has it.
@@ -28,8 +28,7 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
     static func offset(_ entry: UInt64) -> Int { Int(truncatingIfNeeded: entry & 0xFF_FFFF) * 8 }
   }
 
-  /// Per shard: its buckets (``BucketTable``), and a counter of moved entries, odd while one is moved.
-  let words: AtomicWords
+  let words: ShardWords
   let segments: SegmentTable
   let pending: PendingEntries
   /// Entries per shard, and what owns the buckets. The writer's.
@@ -44,7 +43,7 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
   init(seed: UInt64, segments: SegmentTable) throws(StoreError) {
     self.seed = seed
     self.segments = segments
-    words = try AtomicWords(count: Self.shards * 2)
+    words = try ShardWords()
     pending = try PendingEntries()
   }
 
@@ -56,7 +55,7 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
   static func fingerprint(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash >> 30) & 0xFF_FFFF }
 
   @inline(__always)
-  func table(_ shard: Int) -> BucketTable { BucketTable(word: words.load(shard * 2)) }
+  func table(_ shard: Int) -> BucketTable { words.table(shard) }
 
   @inline(__always)
   func prefetchBucket(_ hash: UInt64) {
@@ -89,7 +88,7 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
   func entries(of shard: Int, into entries: inout [UInt64]) {
     while true {
       entries.removeAll(keepingCapacity: true)
-      let moves = words.load(shard * 2 + 1)
+      let moves = words.moves(shard)
       let table = table(shard)
       if table.isEmpty { return }
       for index in 0..<table.capacity {
@@ -98,7 +97,7 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
       }
       // Again if an entry was in two places, or passed us on its way. The writer moves one in some thousand
       // removals of this shard, one of 1,024.
-      if moves % 2 == 0 && words.load(shard * 2 + 1) == moves && words.load(shard * 2) == table.word { return }
+      if moves % 2 == 0 && words.moves(shard) == moves && words.table(shard).word == table.word { return }
     }
   }
 
@@ -108,17 +107,17 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
 
 /// A record that an entry leads to.
 struct FoundRecord {
-  let memory: MemoryView
-  let offset: Int
+  /// From the header's first byte to the last byte of padding.
+  let bytes: MemoryView
   let header: RecordHeader
   let entry: UInt64
 
   @inline(__always)
-  var value: MemoryView { memory.slice(offset + header.valueOffset, header.valueByteCount) }
+  var value: MemoryView { bytes.slice(header.valueOffset, header.valueByteCount) }
   @inline(__always)
-  var key: MemoryView { memory.slice(offset + header.keyOffset, header.keyByteCount) }
+  var key: MemoryView { bytes.slice(header.keyOffset, header.keyByteCount) }
   @inline(__always)
-  var deadline: Int64? { header.deadline(memory, at: offset) }
+  var deadline: Int64? { header.deadline(bytes, at: 0) }
 }
 
 /// What a search ended with.
@@ -133,12 +132,38 @@ enum Lookup {
 
 extension HashIndex {
   /// The newest record of a key, its checksum verified (unless `verifying` is false). Under a read guard.
+  ///
+  /// What is inlined into every read is the common case: a key whose entry is the first match in its home bucket, or a
+  /// home bucket with a hole and no match.
   @inline(__always)
   func find(_ key: MemoryView, hash: UInt64, verifying: Bool) -> Lookup {
     let shard = Self.shard(hash)
     let fingerprint = Self.fingerprint(hash)
+    let moves = words.moves(shard)
+    let table = words.table(shard)
+    if !table.isEmpty && table.isVerified {
+      let bucket = table.home(fingerprint)
+      let match = table.match(bucket, fingerprint)
+      if match & 0xFF != 0 {
+        let entry = table.load(bucket * BucketTable.entries + match.trailingZeroBitCount)
+        if Entry.slot(entry) != 0 && Entry.fingerprint(entry) == fingerprint,
+          case .same(let record) = check(entry, key, verifying: verifying)
+        {
+          return .found(record)
+        }
+      } else if match >> 8 != 0 && words.moves(shard) == moves && words.table(shard).word == table.word {
+        return .absent
+      }
+    }
+    return findThoroughly(key, hash: hash, verifying: verifying)
+  }
+
+  @inline(never)
+  private func findThoroughly(_ key: MemoryView, hash: UInt64, verifying: Bool) -> Lookup {
+    let shard = Self.shard(hash)
+    let fingerprint = Self.fingerprint(hash)
     while true {
-      let moves = words.load(shard * 2 + 1)
+      let moves = words.moves(shard)
       let table = table(shard)
       if table.isEmpty { return .absent }
       if !table.isVerified { return .unverified }
@@ -162,7 +187,7 @@ extension HashIndex {
       }
       // Nothing there, unless an entry was moved past us, or into new buckets. The counter is raised between the
       // two stores of a move, both with release ordering: who missed the entry sees the counter changed.
-      if words.load(shard * 2 + 1) == moves && words.load(shard * 2) == table.word {
+      if words.moves(shard) == moves && words.table(shard).word == table.word {
         return damaged == 0 ? .absent : .damaged(entry: damaged)
       }
     }
@@ -188,22 +213,22 @@ extension HashIndex {
     let (memory, salt) = segments.memory(Entry.slot(entry))
     let offset = Entry.offset(entry)
     guard let header = RecordHeader(decoding: memory, at: offset) else { return .damaged }
-    let isSame =
-      header.keyByteCount == key.count && memory.slice(offset + header.keyOffset, key.count).isEqual(to: key)
+    let bytes = memory.slice(offset, header.recordByteCount)
+    let isSame = header.keyByteCount == key.count && bytes.isEqual(to: key, at: header.keyOffset)
     // Another key is a chance of 3 in 10,000 lookups; a damaged record must not pass for one.
     if verifying || !isSame {
-      guard header.isIntact(memory, at: offset, salt: salt) else { return .damaged }
+      guard header.isIntact(bytes, offset: offset, salt: salt) else { return .damaged }
     }
-    return isSame ? .same(FoundRecord(memory: memory, offset: offset, header: header, entry: entry)) : .other
+    return isSame ? .same(FoundRecord(bytes: bytes, header: header, entry: entry)) : .other
   }
 
   /// Reads the record of an entry whoever's it is, or nothing if it is damaged.
   func record(_ entry: UInt64, verifying: Bool) -> FoundRecord? {
     let (memory, salt) = segments.memory(Entry.slot(entry))
     let offset = Entry.offset(entry)
-    guard let header = RecordHeader(decoding: memory, at: offset),
-      !verifying || header.isIntact(memory, at: offset, salt: salt)
-    else { return nil }
-    return FoundRecord(memory: memory, offset: offset, header: header, entry: entry)
+    guard let header = RecordHeader(decoding: memory, at: offset) else { return nil }
+    let bytes = memory.slice(offset, header.recordByteCount)
+    if verifying && !header.isIntact(bytes, offset: offset, salt: salt) { return nil }
+    return FoundRecord(bytes: bytes, header: header, entry: entry)
   }
 }
