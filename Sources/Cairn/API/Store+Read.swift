@@ -83,54 +83,53 @@ extension Store {
 // through the protocol it would cost a hundred instructions, as many as the lookup itself.
 extension Store {
   @usableFromInline
-  func _value(_ key: RawSpan) throws(StoreError) -> [UInt8]? { try withFound(key) { $0?.value.array() } }
+  func _value(_ key: RawSpan) throws(StoreError) -> [UInt8]? {
+    let slot = engine.gate.enter()
+    defer { slot.leave() }
+    return try engine.find(MemoryView(key))?.value.array()
+  }
 
   @usableFromInline
   func _copyValue(_ key: RawSpan, _ buffer: UnsafeMutableRawBufferPointer) throws(StoreError) -> Int? {
-    try withFound(key) { found in
-      guard let value = found?.value else { return nil }
-      if value.count <= buffer.count { unsafe MemoryView(buffer).copy(value, at: 0) }
-      return value.count
-    }
+    let slot = engine.gate.enter()
+    defer { slot.leave() }
+    guard let found = try engine.find(MemoryView(key)) else { return nil }
+    let value = found.value
+    if value.count <= buffer.count { unsafe MemoryView(buffer).copy(value, at: 0) }
+    return value.count
   }
 
   @usableFromInline
   func _appendValue(_ key: RawSpan, _ array: inout [UInt8]) throws(StoreError) -> Bool {
-    try withFound(key) { found in
-      guard let value = found?.value else { return false }
-      unsafe array.append(contentsOf: UnsafeRawBufferPointer(start: value.pointer, count: value.count))
-      return true
-    }
+    let slot = engine.gate.enter()
+    defer { slot.leave() }
+    guard let value = try engine.find(MemoryView(key))?.value else { return false }
+    unsafe array.append(contentsOf: UnsafeRawBufferPointer(start: value.pointer, count: value.count))
+    return true
   }
 
   @usableFromInline
-  func _contains(_ key: RawSpan) throws(StoreError) -> Bool { try withFound(key) { $0 != nil } }
+  func _contains(_ key: RawSpan) throws(StoreError) -> Bool { try _version(key) != nil }
 
   @usableFromInline
-  func _version(_ key: RawSpan) throws(StoreError) -> UInt64? { try withFound(key) { $0?.header.sequence } }
+  func _version(_ key: RawSpan) throws(StoreError) -> UInt64? {
+    let slot = engine.gate.enter()
+    defer { slot.leave() }
+    return try engine.find(MemoryView(key))?.header.sequence
+  }
 
   @usableFromInline
   func _entry(_ key: RawSpan) throws(StoreError) -> (value: [UInt8], version: UInt64)? {
-    try withFound(key) { found in found.map { ($0.value.array(), $0.header.sequence) } }
-  }
-
-  @inline(__always)
-  private func withFound<Result>(
-    _ key: RawSpan, _ body: (FoundRecord?) -> Result
-  ) throws(StoreError) -> Result {
-    try key.withView { (key: MemoryView) throws(StoreError) -> Result in
-      let slot = engine.gate.enter()
-      defer { slot.leave() }
-      return body(try engine.find(key))
-    }
+    let slot = engine.gate.enter()
+    defer { slot.leave() }
+    return try engine.find(MemoryView(key)).map { ($0.value.array(), $0.header.sequence) }
   }
 
   @usableFromInline
   func _beginRead(_ key: RawSpan) throws(StoreError) -> _FoundValue? {
     let slot = engine.gate.enter()
     do throws(StoreError) {
-      let found = try key.withView { (key: MemoryView) throws(StoreError) in try engine.find(key) }
-      if let found { return _FoundValue(found.value, slot) }
+      if let found = try engine.find(MemoryView(key)) { return _FoundValue(found.value, slot) }
     } catch {
       slot.leave()
       throw error

@@ -98,18 +98,17 @@ public struct _KeyGroup {
   /// Adds a key and asks for its bucket. Returns whether there was room.
   @usableFromInline
   mutating func add(_ key: RawSpan, _ store: Store) -> Bool {
-    key.withView { (key: MemoryView) in
-      guard count < Self.keysMax, key.count <= buffer.count - used else { return false }
-      buffer.copy(key, at: used)
-      let index = store.engine.index
-      let hash = index.hash(key)
-      index.prefetchBucket(hash)
-      buffer.store(hash, at: count * 16)
-      buffer.store(UInt64(used) << 32 | UInt64(key.count), at: count * 16 + 8)
-      used += key.count
-      count += 1
-      return true
-    }
+    let key = MemoryView(key)
+    guard count < Self.keysMax, key.count <= buffer.count - used else { return false }
+    buffer.copy(key, at: used)
+    let index = store.engine.index
+    let hash = index.hash(key)
+    index.prefetchBucket(hash)
+    buffer.store(hash, at: count * 16)
+    buffer.store(UInt64(used) << 32 | UInt64(key.count), at: count * 16 + 8)
+    used += key.count
+    count += 1
+    return true
   }
 
   @inline(__always)

@@ -149,7 +149,7 @@ extension Store {
 
   @inline(never)
   private static func limitError(_ key: RawSpan, _ valueByteCount: Int) -> StoreError {
-    let prefix = key.withView { $0.prefix() }
+    let prefix = MemoryView(key).prefix()
     if key.byteCount == 0 { return StoreError(.emptyKey, "a key must have at least one byte") }
     if key.byteCount > Limits.keyBytes {
       return StoreError(
@@ -201,41 +201,33 @@ extension Store {
 
   /// An expired entry is removed from the log too, but it was not there for anybody.
   private func isLive(_ key: RawSpan) throws(StoreError) -> Bool {
-    try key.withView { (key: MemoryView) throws(StoreError) -> Bool in
-      if key.count == 0 { return false }
-      let slot = engine.gate.enter()
-      defer { slot.leave() }
-      do throws(StoreError) {
-        return try engine.find(key) != nil
-      } catch {
-        // Removing what is damaged heals it.
-        if error.code == .damaged { return true }
-        throw error
-      }
+    if key.byteCount == 0 { return false }
+    let slot = engine.gate.enter()
+    defer { slot.leave() }
+    do throws(StoreError) {
+      return try engine.find(MemoryView(key)) != nil
+    } catch {
+      // Removing what is damaged heals it.
+      if error.code == .damaged { return true }
+      throw error
     }
   }
 
   private func commit(_ operation: Operation, _ key: RawSpan, _ value: RawSpan) throws(StoreError) -> UInt64? {
     try Store.checkLimits(key: key, valueByteCount: value.byteCount)
-    return try key.withView { (key: MemoryView) throws(StoreError) -> UInt64? in
-      try value.withView { (value: MemoryView) throws(StoreError) -> UInt64? in
-        var operation = operation
-        operation.key = key
-        operation.value = value
-        switch try engine.commit(operation) {
-        case .committed(let sequence): return sequence
-        case .unchanged: return nil
-        }
-      }
+    var operation = operation
+    operation.key = MemoryView(key)
+    operation.value = MemoryView(value)
+    switch try engine.commit(operation) {
+    case .committed(let sequence): return sequence
+    case .unchanged: return nil
     }
   }
 
   private func commit(_ batch: borrowing WriteBatch, _ durability: Durability?) throws(StoreError) {
     var operation = operation(.batch, durability: durability)
     operation.batchCount = batch.count
-    try batch.bytes.span.withBytesView { (view: MemoryView) throws(StoreError) in
-      operation.batch = view
-      _ = try engine.commit(operation)
-    }
+    operation.batch = unsafe MemoryView(batch.bytes.span.bytes)
+    _ = try engine.commit(operation)
   }
 }

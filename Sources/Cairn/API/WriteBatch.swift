@@ -44,14 +44,15 @@ public struct WriteBatch: ~Copyable {
       throw StoreError(
         .batchTooLarge, "a batch is at most \(Store.Limits.batchBytes) bytes long; commit what there is and go on")
     }
+    let (keyView, valueView) = (MemoryView(key), MemoryView(value))
     let start = bytes.count
     bytes.append(addingCapacity: byteCount) { (record: MemoryView) in
       record.store(UInt64(0), at: 0)
       record.store(UInt64(0), at: byteCount - 8)
       header.encode(into: record, at: 0)
       if let deadline { record.store(deadline, at: RecordHeader.byteCount) }
-      key.withView { (key: MemoryView) in record.copy(key, at: header.keyOffset) }
-      value.withView { (value: MemoryView) in record.copy(value, at: header.valueOffset) }
+      record.copy(keyView, at: header.keyOffset)
+      record.copy(valueView, at: header.valueOffset)
     }
     precondition(bytes.count == start + byteCount, "a record was appended")
     count += 1

@@ -95,10 +95,8 @@ extension Engine {
       throw StoreError(.locked, "the store is open for writing by \(holder)", file: directory.path)
     }
     let text = Array("process \(System.processID()) (\(System.commandName().prefix(100)))\n".utf8)
-    try text.span.withBytesView { (view: MemoryView) throws(StoreError) in
-      try lock.truncate(to: 0)
-      try lock.write(view, at: 0)
-    }
+    try lock.truncate(to: 0)
+    try lock.write(unsafe MemoryView(text.span.bytes), at: 0)
     return lock
   }
 
@@ -216,12 +214,5 @@ extension Engine {
         number: before.number, firstSequence: before.firstSequence, salt: before.salt, end: nil, memory: memory,
         file: file, isResumed: true)
     }
-  }
-}
-
-extension Span where Element == UInt8 {
-  /// Calls `body` with the bytes as a view that is valid until it returns.
-  func withBytesView<R, E: Error>(_ body: (MemoryView) throws(E) -> R) throws(E) -> R {
-    try unsafe bytes.withView(body)
   }
 }

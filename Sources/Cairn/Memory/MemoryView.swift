@@ -28,6 +28,16 @@ struct MemoryView {
     self.count = buffer.count
   }
 
+  /// The bytes of a span: valid as long as the span is, which the caller's parameter is.
+  @inline(__always)
+  init(_ span: borrowing RawSpan) {
+    // An empty span may have no address; no byte of it is ever read.
+    self = unsafe span.withUnsafeBytes { buffer in
+      unsafe MemoryView(
+        buffer.baseAddress ?? UnsafeRawPointer(bitPattern: 1).unsafelyUnwrapped, count: buffer.count)
+    }
+  }
+
   /// No bytes.
   static var empty: MemoryView {
     unsafe MemoryView(UnsafeMutableRawPointer(bitPattern: 1).unsafelyUnwrapped, count: 0)
@@ -136,18 +146,6 @@ struct MemoryView {
 
   /// The bytes for a system call or a public span.
   @unsafe var pointer: UnsafeMutableRawPointer { unsafe base }
-}
-
-extension RawSpan {
-  /// Calls `body` with the bytes as a view that is valid until it returns.
-  @inline(__always)
-  func withView<R, E: Error>(_ body: (MemoryView) throws(E) -> R) throws(E) -> R {
-    try unsafe withUnsafeBytes { (buffer) throws(E) -> R in
-      // An empty span may have no address; no byte of it is ever read.
-      try unsafe body(
-        MemoryView(buffer.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!, count: buffer.count))
-    }
-  }
 }
 
 extension Array where Element == UInt8 {
