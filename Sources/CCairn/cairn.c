@@ -1,5 +1,4 @@
 #define _GNU_SOURCE
-#define XXH_INLINE_ALL
 #include "CCairn.h"
 
 #include <errno.h>
@@ -12,7 +11,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #if defined(__x86_64__)
 // From libxxhash, which picks SSE2, AVX2 or AVX-512 when it is first called.

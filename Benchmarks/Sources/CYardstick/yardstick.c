@@ -9,7 +9,7 @@
 #include <xxhash.h>
 
 // The same numbers as the engine's: SPEC 4, SPEC 5.
-enum { shards = 1024, entriesPerBucket = 8, headerBytes = 32, keyBytes = 16, segmentBytes = 64 << 20 };
+enum { shards = 1024, entriesPerBucket = 8, headerBytes = 32, segmentBytes = 64 << 20 };
 
 typedef struct {
   uint64_t *entries;
@@ -67,7 +67,7 @@ static inline uint32_t match(const uint64_t *bucket, uint32_t fingerprint) {
   return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(_mm_andnot_si128(empty, same), empty));
 }
 
-void yardstick_put(yardstick *y, const void *key, const void *value) {
+void yardstick_put(yardstick *y, const void *key, size_t keyBytes, const void *value) {
   size_t size = (headerBytes + keyBytes + y->valueSize + 7) & ~(size_t)7;
   if (y->position + size > segmentBytes) {
     y->segments[++y->segment] = map(segmentBytes);
@@ -76,7 +76,7 @@ void yardstick_put(yardstick *y, const void *key, const void *value) {
   char *record = y->segments[y->segment] + y->position;
   uint64_t sequence = ++y->sequence;
   uint32_t valueLength = (uint32_t)y->valueSize;
-  uint16_t keyLength = keyBytes;
+  uint16_t keyLength = (uint16_t)keyBytes;
   memset(record, 0, headerBytes);
   memcpy(record + 8, &sequence, 8);
   memcpy(record + 16, &valueLength, 4);
@@ -102,7 +102,7 @@ void yardstick_put(yardstick *y, const void *key, const void *value) {
   y->position += size;
 }
 
-static inline long get(const yardstick *y, const void *key, void *target) {
+static inline long get(const yardstick *y, const void *key, size_t keyBytes, void *target) {
   uint64_t hash = XXH3_64bits_withSeed(key, keyBytes, y->seed);
   const shard *s = &y->shards[hash >> 54];
   uint32_t fingerprint = (uint32_t)(hash >> 30) & 0xFFFFFF;
@@ -130,12 +130,10 @@ static inline long get(const yardstick *y, const void *key, void *target) {
   }
 }
 
-long yardstick_get(const yardstick *y, const void *key, void *target) { return get(y, key, target); }
-
-uint64_t yardstick_get_all(const yardstick *y, const void *keys, size_t count, void *target) {
+uint64_t yardstick_get_all(const yardstick *y, const void *keys, size_t keyBytes, size_t count, void *target) {
   uint64_t sum = 0;
   for (size_t i = 0; i < count; i++) {
-    long length = get(y, (const char *)keys + i * keyBytes, target);
+    long length = get(y, (const char *)keys + i * keyBytes, keyBytes, target);
     if (length > 0) sum += (uint64_t)length + *(unsigned char *)target;
   }
   return sum;

@@ -17,7 +17,7 @@ func benchmarkReads(_ report: inout Report, _ folder: String) throws {
   try store.close()
   let reopened = try Store.open(at: path)
   let yardstick = yardstick_make(count, 100, 1)!
-  for number in 0..<count { yardstick_put(yardstick, keys[number].baseAddress!, value) }
+  for number in 0..<count { yardstick_put(yardstick, keys[number].baseAddress!, 16, value) }
   defer { yardstick_free(yardstick) }
   let samples = try interleaved(
     9,
@@ -45,7 +45,7 @@ func benchmarkReads(_ report: inout Report, _ folder: String) throws {
 
 private func getYardstick(_ yardstick: OpaquePointer, _ keys: Keys) {
   withUnsafeTemporaryAllocation(byteCount: 128, alignment: 16) { buffer in
-    let sum = yardstick_get_all(yardstick, keys.bytes.baseAddress!, keys.count, buffer.baseAddress!)
+    let sum = yardstick_get_all(yardstick, keys.bytes.baseAddress!, 16, keys.count, buffer.baseAddress!)
     precondition(sum == UInt64(keys.count) * 107, "the yardstick finds every key")
   }
 }

@@ -3,6 +3,9 @@
 #ifndef CCAIRN_H
 #define CCAIRN_H
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -14,6 +17,12 @@
 
 /// XXH3-64 with a seed. Long inputs use the widest kernel that the processor has.
 uint64_t cairn_hash(const void *bytes, size_t count, uint64_t seed);
+
+/// The same; keys of at most 16 bytes without a call.
+__attribute__((always_inline)) static inline uint64_t cairn_hash_key(const void *bytes, size_t count, uint64_t seed) {
+  if (count - 9 <= 16 - 9) return XXH3_len_9to16_64b((const xxh_u8 *)bytes, count, XXH3_kSecret, seed);
+  return cairn_hash(bytes, count, seed);
+}
 
 /// XXH3-128 with seed 0; low half in `halves[0]`, high half in `halves[1]`.
 void cairn_hash128(const void *bytes, size_t count, uint64_t halves[2]);

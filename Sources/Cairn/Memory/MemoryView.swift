@@ -112,6 +112,10 @@ struct MemoryView {
   @inline(__always)
   func hash(seed: UInt64) -> UInt64 { unsafe cairn_hash(base, count, seed) }
 
+  /// The same function, without a call where the view is a short key.
+  @inline(__always)
+  func keyHash(seed: UInt64) -> UInt64 { unsafe cairn_hash_key(base, count, seed) }
+
   @inline(__always)
   func prefetch(_ offset: Int) {
     // SAFETY: a prefetch of any address is allowed.

@@ -48,7 +48,7 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
   }
 
   @inline(__always)
-  func hash(_ key: MemoryView) -> UInt64 { key.hash(seed: seed) }
+  func hash(_ key: MemoryView) -> UInt64 { key.keyHash(seed: seed) }
   @inline(__always)
   static func shard(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 54) }
   @inline(__always)

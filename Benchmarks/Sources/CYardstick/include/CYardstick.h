@@ -8,17 +8,16 @@
 
 typedef struct yardstick yardstick;
 
-/// Memory for `keys` records of 16-byte keys and `valueSize`-byte values.
+/// Memory for `keys` records of `valueSize`-byte values.
 yardstick *yardstick_make(size_t keys, size_t valueSize, uint64_t seed);
 void yardstick_free(yardstick *y);
 /// Appends a record and points the index to it. The key must be new.
-void yardstick_put(yardstick *y, const void *key, const void *value);
-/// Copies the value of a 16-byte key to `target`. Returns its length, or -1.
-long yardstick_get(const yardstick *y, const void *key, void *target);
-/// Looks `count` keys up, 16 bytes apart; returns the sum of lengths found (misses count as 0).
-uint64_t yardstick_get_all(const yardstick *y, const void *keys, size_t count, void *target);
+void yardstick_put(yardstick *y, const void *key, size_t keyBytes, const void *value);
+/// Looks `count` keys up that lie side by side, copying each value to `target`. Returns the sum of the lengths found and
+/// of the values' first bytes. The length of a key is an argument: the engine does not know it beforehand either.
+uint64_t yardstick_get_all(const yardstick *y, const void *keys, size_t keyBytes, size_t count, void *target);
 
-/// Blocks given out by malloc, calloc, realloc and aligned_alloc so far, in this process.
+/// Blocks that this thread has taken from malloc, calloc, realloc and aligned_alloc so far.
 uint64_t yardstick_allocations(void);
 
 #endif
