@@ -74,7 +74,6 @@ final class BackgroundThread: Sendable {
       }
       if due & Task.seal.rawValue != 0 { engine.inBackground { () throws(StoreError) in try engine.mapSealed() } }
       if due & Task.prepare.rawValue != 0 { engine.prepareInBackground() }
-      if due & Task.seal.rawValue != 0 { engine.inBackground { () throws(StoreError) in try engine.syncSealed() } }
       if due & Task.checkpoint.rawValue != 0 { engine.checkpointInBackground() }
       if due & Task.flush.rawValue != 0 {
         let stop = WaitWord()

@@ -82,7 +82,7 @@ extension Engine {
       let table = index.table(shard)
       shards.append(
         CheckpointShard(
-          offset: offset + copied, buckets: table.buckets, entries: index.counts[shard], checksum: 0,
+          offset: offset + copied, buckets: table.buckets, entries: index.count(of: shard), checksum: 0,
           sequence: log.lastSequence))
       if !table.isEmpty { buffer.view.copy(table.view, at: copied) }
       copied += table.byteCount

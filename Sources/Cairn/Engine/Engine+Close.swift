@@ -24,11 +24,11 @@ extension Engine {
 
   /// After everything else is on the disk, so that the mark is true.
   private func markClosed() throws(StoreError) {
-    guard let file = log.file, let memory = log.memory else { return }
+    guard let file = log.file else { return }
     if log.position != log.closedAt {
       try file.sync()
       log.durable = log.flushed
-      appendSeal(SealValue(reason: SealValue.Reason.closed, epoch: log.epoch, next: 0), memory.view)
+      appendSeal(SealValue(reason: SealValue.Reason.closed, epoch: log.epoch, next: 0), log.memory)
       try flush()
     } else if log.reserved == log.position {
       return
@@ -53,7 +53,7 @@ extension Engine {
       }
       catalog = SegmentCatalog()
     }
-    log.memory = nil
+    log.memory = .empty
     log.file = nil
     lock = nil
   }

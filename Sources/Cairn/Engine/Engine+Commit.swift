@@ -133,6 +133,9 @@ extension Engine {
   }
 
   private func stageSingle(_ operation: Operation) throws(StoreError) {
+    // While the record is encoded and written, the bucket arrives.
+    let hash = index.hash(operation.key)
+    index.prefetchBucket(hash)
     let isDelete = operation.kind == .remove
     let header = RecordHeader(
       sequence: log.lastSequence + 1, kind: isDelete ? RecordHeader.Kind.delete : RecordHeader.Kind.put,
@@ -147,7 +150,6 @@ extension Engine {
     memory.copy(operation.key, at: at + header.keyOffset)
     memory.copy(operation.value, at: at + header.valueOffset)
     append(header, memory, byteCount)
-    let hash = index.hash(operation.key)
     staged.append(
       StagedOperation(hash: hash, entry: entry(hash, at), byteCount: byteCount, isDelete: isDelete, batchCount: 1))
   }
@@ -229,8 +231,8 @@ extension Engine {
 
   /// Writes the staged bytes to the file.
   func flush() throws(StoreError) {
-    guard let file = log.file, let memory = log.memory, log.position > log.flushed else { return }
-    try file.write(memory.view.slice(log.flushed, log.position - log.flushed), at: log.flushed)
+    guard let file = log.file, log.position > log.flushed else { return }
+    try file.write(log.memory.slice(log.flushed, log.position - log.flushed), at: log.flushed)
     count(.bytesAppended, log.position - log.flushed)
     log.flushed = log.position
   }

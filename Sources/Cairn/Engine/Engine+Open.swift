@@ -20,8 +20,6 @@ extension Engine {
       let background = BackgroundThread()
       try background.start(engine)
       engine.background = background
-      // Syncs what recovery found unsynced.
-      background.wake(.seal)
     }
     return engine
   }
@@ -197,7 +195,7 @@ extension Engine {
     log.salt = last.salt
     log.epoch = found.epoch + 1
     log.file = file
-    log.memory = memory
+    log.memory = memory.view
     log.position = last.end
     log.flushed = last.end
     // A clean close has synced it.

@@ -9,42 +9,40 @@ extension Engine {
   @inline(__always)
   func makeRoom(_ byteCount: Int) throws(StoreError) -> MemoryView {
     let end = log.position + byteCount + Self.sealBytes
-    if let memory = log.memory, end <= log.reserved { return memory.view }
+    if end <= log.reserved { return log.memory }
     return try makeMoreRoom(byteCount)
   }
 
   @inline(never)
   private func makeMoreRoom(_ byteCount: Int) throws(StoreError) -> MemoryView {
-    if log.position + byteCount + Self.sealBytes > log.memory?.byteCount ?? 0 {
+    if log.position + byteCount + Self.sealBytes > log.memory.count {
       try roll(atLeast: byteCount)
     }
-    guard let memory = log.memory else { preconditionFailure("a store open for writing has an active segment") }
     try reserve(log.position + byteCount + Self.sealBytes)
     // Long enough before the end for a new file to be synced on a busy disk.
     if log.position > options.segmentBytes / 8 && !log.isPreparationDue {
       log.isPreparationDue = true
       background?.wake(.prepare)
     }
-    return memory.view
+    return log.memory
   }
 
   /// In steps that double from 64 KiB, so that a small store is a small directory and a large one is not asked for
   /// space at every commit.
   private func reserve(_ end: Int) throws(StoreError) {
-    guard end > log.reserved, let file = log.file, let memory = log.memory else { return }
-    let step = max(end, min(max(64 << 10, log.reserved * 2), memory.byteCount))
-    let reserved = min((step + 4095) & ~4095, (memory.byteCount + 4095) & ~4095)
+    guard end > log.reserved, let file = log.file else { return }
+    let step = max(end, min(max(64 << 10, log.reserved * 2), log.memory.count))
+    let reserved = min((step + 4095) & ~4095, (log.memory.count + 4095) & ~4095)
     try file.reserve(log.reserved, upTo: reserved)
     log.reserved = reserved
   }
 
   /// Seals the active segment and goes on in the next one.
   private func roll(atLeast byteCount: Int) throws(StoreError) {
-    guard let oldMemory = log.memory else { preconditionFailure("there is a segment to seal") }
     let next = log.segment + 1
     let prepared = try takePrepared(next)
     try reserve(log.position + Self.sealBytes)
-    appendSeal(SealValue(reason: SealValue.Reason.continued, epoch: log.epoch, next: next), oldMemory.view)
+    appendSeal(SealValue(reason: SealValue.Reason.continued, epoch: log.epoch, next: next), log.memory)
     try flush()
     let link = LinkValue(
       previous: log.segment, previousEnd: UInt64(log.position), previousChecksum: log.lastChecksum,
@@ -65,7 +63,7 @@ extension Engine {
     log.segment = header.segment
     log.salt = header.salt
     log.file = prepared.file
-    log.memory = memory
+    log.memory = memory.view
     log.position = SegmentHeader.recordsStart
     log.flushed = SegmentHeader.recordsStart
     log.durable = SegmentHeader.recordsStart

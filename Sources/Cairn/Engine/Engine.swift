@@ -88,7 +88,8 @@ struct LogState {
   var salt: UInt64 = 0
   var epoch: UInt64 = 0
   var file: (any File)?
-  var memory: Mapping?
+  /// Its staging buffer, which the catalog owns.
+  var memory = MemoryView.empty
   /// Where the next record goes.
   var position = 0
   /// What the file has of it.

@@ -8,7 +8,7 @@ extension HashIndex {
     for (shard, stored) in checkpoint.shards.enumerated() where stored.buckets > 0 {
       let table = BucketTable(checkpoint.memory, offset: stored.offset, buckets: stored.buckets, isVerified: false)
       words.setTable(table, shard)
-      counts[shard] = stored.entries
+      counts.store(UInt64(stored.entries), at: shard)
       unverified.add(1, ordering: .relaxed)
     }
   }
@@ -44,7 +44,7 @@ extension HashIndex {
   func replace(_ shard: Int, from other: HashIndex) {
     if !table(shard).isVerified { unverified.subtract(1, ordering: .relaxed) }
     memory[shard] = other.memory[shard]
-    counts[shard] = other.counts[shard]
+    counts.store(other.counts.load(shard), at: shard)
     words.setTable(other.table(shard), shard)
   }
 }

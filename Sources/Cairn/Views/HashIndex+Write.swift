@@ -64,12 +64,12 @@ extension HashIndex {
     let shard = Self.shard(hash)
     var table = table(shard)
     // Three quarters full: 6 of 8 on average.
-    if counts[shard] >= table.buckets * 6 {
+    if count(of: shard) >= table.buckets * 6 {
       grow(shard)
       table = self.table(shard)
     }
     place(entry, in: table)
-    counts[shard] += 1
+    counts.add(1, at: shard)
   }
 
   private func place(_ entry: UInt64, in table: BucketTable) {
@@ -90,7 +90,7 @@ extension HashIndex {
   func remove(_ position: Position) {
     let shard = position.shard
     let table = table(shard)
-    counts[shard] -= 1
+    counts.add(-1, at: shard)
     var hole = position.index
     var moves = words.moves(shard)
     while let overflowed = overflowedEntry(past: hole / BucketTable.entries, in: table) {
@@ -104,11 +104,11 @@ extension HashIndex {
     }
     table.store(0, at: hole)
     words.setMoves(moves, shard)
-    if counts[shard] == 0 {
+    if count(of: shard) == 0 {
       resize(shard, to: 0)
-    } else if table.buckets > 4 && counts[shard] < table.buckets * 2 {
+    } else if table.buckets > 4 && count(of: shard) < table.buckets * 2 {
       // A quarter full: back to 60 %, as after growth.
-      resize(shard, to: (counts[shard] * 5 + 23) / 24)
+      resize(shard, to: (count(of: shard) * 5 + 23) / 24)
     }
   }
 
@@ -147,7 +147,7 @@ extension HashIndex {
     } else {
       // Out of memory: the old buckets serve until they are full to the last entry.
       guard let grown = try? System.allocateLines(byteCount: buckets * BucketTable.bucketBytes) else {
-        precondition(counts[shard] < old.capacity, "out of memory")
+        precondition(count(of: shard) < old.capacity, "out of memory")
         return
       }
       let table = BucketTable(grown, offset: 0, buckets: buckets, isVerified: true)

@@ -31,8 +31,9 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
   let words: ShardWords
   let segments: SegmentTable
   let pending: PendingEntries
-  /// Entries per shard, and what owns the buckets. The writer's.
-  var counts = [Int](repeating: 0, count: shards)
+  /// Entries per shard. The writer's, in words because an array in a class costs a dynamic exclusivity check per access.
+  let counts: AtomicWords
+  /// What owns the buckets. The writer's.
   var memory = [Mapping?](repeating: nil, count: shards)
   /// Buckets that come from a checkpoint lie in its mapping; this tells their checksums. Set once, before any reader.
   var loaded: CheckpointShards?
@@ -44,6 +45,7 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
     self.seed = seed
     self.segments = segments
     words = try ShardWords()
+    counts = try AtomicWords(count: Self.shards)
     pending = try PendingEntries()
   }
 
@@ -102,7 +104,10 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
   }
 
   /// Live entries. The writer's.
-  var count: Int { counts.reduce(0, +) }
+  var count: Int { (0..<Self.shards).reduce(0) { $0 + count(of: $1) } }
+
+  @inline(__always)
+  func count(of shard: Int) -> Int { Int(truncatingIfNeeded: counts.load(shard)) }
 }
 
 /// A record that an entry leads to.
