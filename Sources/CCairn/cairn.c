@@ -101,6 +101,22 @@ int cairn_reserve(int descriptor, int64_t start, int64_t byteCount) {
   return fallocate(descriptor, 0, start, byteCount);
 }
 
+int64_t cairn_write_at(int descriptor, const void *bytes, size_t count, int64_t offset) {
+#if defined(__linux__) && defined(__LP64__)
+  return syscall(SYS_pwrite64, descriptor, bytes, count, offset);
+#else
+  return pwrite(descriptor, bytes, count, offset);
+#endif
+}
+
+int cairn_populate(void *memory, size_t byteCount) {
+#ifdef MADV_POPULATE_WRITE
+  return madvise(memory, byteCount, MADV_POPULATE_WRITE);
+#else
+  return madvise(memory, byteCount, 23);  // Linux 5.14; older headers lack the name.
+#endif
+}
+
 int cairn_random(uint64_t *value) { return getrandom(value, sizeof *value, 0) == sizeof *value ? 0 : -1; }
 
 int cairn_lock_exclusively(int descriptor) {

@@ -8,6 +8,7 @@ extension Engine {
   private static let copiedAtOnce = 256 << 10
 
   /// Bytes of log after which the index is written.
+  @inline(__always)
   var checkpointInterval: Int { options.checkpointInterval ?? max(128 << 20, 4 * Int(indexBytes)) }
 
   /// About: what the entries take at 65 % load.

@@ -151,7 +151,9 @@ extension Engine {
     memory.copy(operation.value, at: at + header.valueOffset)
     append(header, memory, byteCount)
     staged.append(
-      StagedOperation(hash: hash, entry: entry(hash, at), byteCount: byteCount, isDelete: isDelete, batchCount: 1))
+      StagedOperation(
+        hash: hash, entry: entry(hash, at), key: memory.slice(at + header.keyOffset, operation.key.count),
+        byteCount: byteCount, isDelete: isDelete, batchCount: 1))
   }
 
   private func conditionHolds(_ operation: Operation, _ hash: UInt64) throws(StoreError) -> Bool {
@@ -185,7 +187,7 @@ extension Engine {
       append(header, memory, header.recordByteCount)
       staged.append(
         StagedOperation(
-          hash: hash, entry: entry(hash, at), byteCount: header.recordByteCount,
+          hash: hash, entry: entry(hash, at), key: key, byteCount: header.recordByteCount,
           isDelete: header.kind == RecordHeader.Kind.delete, batchCount: number == 0 ? operation.batchCount : 0))
     }
     precondition(log.position == start + operation.batch.count, "a batch's records fill it")
@@ -220,7 +222,7 @@ extension Engine {
       try flush()
       if durability == .disk { try sync() }
     }
-    if log.bytesSinceCheckpoint >= checkpointInterval && !log.isCheckpointDue {
+    if !log.isCheckpointDue && log.bytesSinceCheckpoint >= checkpointInterval {
       log.isCheckpointDue = true
       background?.wake(.checkpoint)
     }
@@ -261,14 +263,15 @@ extension Engine {
   }
 
   private func publish(_ operation: StagedOperation) {
-    let position = index.locate(stagedKey(operation), hash: operation.hash)
+    var vacancy: Int?
+    let position = index.locate(operation.key, hash: operation.hash, vacancy: &vacancy)
     account(operation, replaces: position)
     if operation.isDelete {
       if let position { index.remove(position) }
     } else if let position {
       index.replace(position, with: operation.entry)
     } else {
-      index.insert(operation.entry, hash: operation.hash)
+      index.insert(operation.entry, hash: operation.hash, at: vacancy)
     }
   }
 
@@ -279,7 +282,8 @@ extension Engine {
     var pending: [(entry: UInt64, hash: UInt64)] = []
     pending.reserveCapacity(range.count)
     for operation in staged[range] {
-      let position = index.locate(stagedKey(operation), hash: operation.hash)
+      var vacancy: Int?
+      let position = index.locate(operation.key, hash: operation.hash, vacancy: &vacancy)
       account(operation, replaces: position)
       let after = operation.isDelete ? 0 : operation.entry
       let fingerprint = HashIndex.fingerprint(operation.hash)
@@ -293,7 +297,7 @@ extension Engine {
         }
       } else if after != 0 {
         let entry = index.pending.stage(fingerprint, before: 0, after: after, mark: mark)
-        index.insert(entry, hash: operation.hash)
+        index.insert(entry, hash: operation.hash, at: vacancy)
         pending.append((entry, operation.hash))
       }
     }
@@ -305,13 +309,6 @@ extension Engine {
       let after = index.pending.staged(entry)
       if after == 0 { index.remove(position) } else { index.replace(position, with: after) }
     }
-  }
-
-  private func stagedKey(_ operation: StagedOperation) -> MemoryView {
-    guard let record = index.record(operation.entry, verifying: false) else {
-      preconditionFailure("a staged record is in its segment")
-    }
-    return record.key
   }
 
   /// Keeps the live bytes of segments and the count of entries.

@@ -98,8 +98,12 @@ struct LogState {
   var durable = 0
   /// Where it ended when it was last closed cleanly, if it was.
   var closedAt: Int?
-  /// Space below this is reserved.
+  /// Space of the file below this is reserved.
   var reserved = 0
+  /// Memory below this is there, and space is reserved: records may be written without further ado.
+  var ready = 0
+  /// Pages of memory below this are present.
+  var populated = 0
   var lastSequence: UInt64 = 0
   /// The checksum of the record before `position`.
   var lastChecksum: UInt64 = 0
@@ -125,6 +129,8 @@ enum LogAddress {
 struct StagedOperation {
   let hash: UInt64
   let entry: UInt64
+  /// In its record.
+  let key: MemoryView
   let byteCount: Int
   let isDelete: Bool
   /// On the first operation of a batch: how many there are.

@@ -45,6 +45,11 @@ enum System {
     return unsafe Mapping(adopting: base, byteCount: byteCount) { pointer, _ in unsafe free(pointer) }
   }
 
+  /// Makes fresh pages present before they are written to. Only a hint.
+  static func populate(_ view: MemoryView) {
+    unsafe _ = cairn_populate(view.pointer, view.count)
+  }
+
   static func release(page: UnsafeMutableRawPointer) { unsafe _ = munmap(page, pageBytes) }
 
   /// Random bytes from the kernel.
@@ -269,7 +274,7 @@ final class PosixFile: File, @unchecked Sendable {  // `isOpen` changes once, by
     var done = 0
     while done < bytes.count {
       let put = System.retrying {
-        unsafe pwrite(descriptor, bytes.pointer + done, bytes.count - done, off_t(offset + done))
+        Int(unsafe cairn_write_at(descriptor, bytes.pointer + done, bytes.count - done, Int64(offset + done)))
       }
       if put < 0 { throw System.failure("pwrite", path, at: offset + done) }
       // A short write has a cause, and the next call tells it: a full disk, a quota, a limit.

@@ -71,15 +71,16 @@ struct Replay {
       }
       let key = operation.memory.slice(operation.offset + operation.header.keyOffset, operation.header.keyByteCount)
       let staged = StagedOperation(
-        hash: operation.hash, entry: operation.entry, byteCount: operation.header.recordByteCount,
+        hash: operation.hash, entry: operation.entry, key: key, byteCount: operation.header.recordByteCount,
         isDelete: operation.header.kind == RecordHeader.Kind.delete, batchCount: 1)
-      let position = index.locate(key, hash: operation.hash)
+      var vacancy: Int?
+      let position = index.locate(key, hash: operation.hash, vacancy: &vacancy)
       if sequence > countedSequence && onlyShard == nil { engine.account(staged, replaces: position) }
       if !staged.isDelete {
         if let position {
           index.replace(position, with: staged.entry)
         } else {
-          index.insert(staged.entry, hash: staged.hash)
+          index.insert(staged.entry, hash: staged.hash, at: vacancy)
         }
       } else if let position {
         index.remove(position)

@@ -12,6 +12,13 @@ extension HashIndex {
 
   /// The entry of a key. A damaged record whose fingerprint matches counts as the key's, so that writing heals it.
   func locate(_ key: MemoryView, hash: UInt64) -> Position? {
+    var vacancy: Int?
+    return locate(key, hash: hash, vacancy: &vacancy)
+  }
+
+  /// The same; if there is none, `vacancy` is where a new entry would stand.
+  @inline(__always)
+  func locate(_ key: MemoryView, hash: UInt64, vacancy: inout Int?) -> Position? {
     let shard = Self.shard(hash)
     let table = table(shard)
     if table.isEmpty { return nil }
@@ -34,7 +41,10 @@ extension HashIndex {
         case .damaged: damaged = Position(shard: shard, index: index, raw: raw, record: nil)
         }
       }
-      if match >> 8 != 0 { break }
+      if match >> 8 != 0 {
+        vacancy = bucket * BucketTable.entries + (match >> 8).trailingZeroBitCount
+        break
+      }
       bucket = table.following(bucket)
     }
     return damaged
@@ -59,16 +69,18 @@ extension HashIndex {
   @inline(__always)
   func replace(_ position: Position, with entry: UInt64) { table(position.shard).store(entry, at: position.index) }
 
-  /// Adds an entry for a key that has none.
-  func insert(_ entry: UInt64, hash: UInt64) {
+  /// Adds an entry for a key that has none, where `locate` has found a vacancy.
+  @inline(__always)
+  func insert(_ entry: UInt64, hash: UInt64, at vacancy: Int?) {
     let shard = Self.shard(hash)
-    var table = table(shard)
+    let table = table(shard)
     // Three quarters full: 6 of 8 on average.
-    if count(of: shard) >= table.buckets * 6 {
+    if let vacancy, count(of: shard) < table.buckets * 6 {
+      table.store(entry, at: vacancy)
+    } else {
       grow(shard)
-      table = self.table(shard)
+      place(entry, in: self.table(shard))
     }
-    place(entry, in: table)
     counts.add(1, at: shard)
   }
 
@@ -151,14 +163,31 @@ extension HashIndex {
         return
       }
       let table = BucketTable(grown, offset: 0, buckets: buckets, isVerified: true)
-      for index in 0..<old.capacity {
-        let entry = old.load(index)
-        if entry != 0 { place(entry, in: table) }
-      }
+      copy(old, to: table)
       memory[shard] = grown
       words.setTable(table, shard)
     }
     if let oldMemory { Reclaimer.shared.retire(oldMemory) }
+  }
+
+  /// Fills empty buckets, keeping count of how full each is instead of looking.
+  private func copy(_ old: BucketTable, to table: BucketTable) {
+    unsafe withUnsafeTemporaryAllocation(byteCount: table.buckets, alignment: 8) { buffer in
+      let filled = unsafe MemoryView(buffer)
+      filled.zero(0, table.buckets)
+      for index in 0..<old.capacity {
+        let entry = old.load(index)
+        if entry == 0 { continue }
+        var bucket = table.home(Entry.fingerprint(entry))
+        var taken = filled.load(bucket, as: UInt8.self)
+        while taken == BucketTable.entries {
+          bucket = table.following(bucket)
+          taken = filled.load(bucket, as: UInt8.self)
+        }
+        table.store(entry, at: bucket * BucketTable.entries + Int(taken))
+        filled.store(taken + 1, at: bucket)
+      }
+    }
   }
 
   /// Bytes of memory that the index takes.
