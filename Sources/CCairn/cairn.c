@@ -110,6 +110,10 @@ int64_t cairn_write_at(int descriptor, const void *bytes, size_t count, int64_t 
 }
 
 int cairn_populate(void *memory, size_t byteCount) {
+  // Advice needs no alignment but that of pages; where less than 2 MiB is asked for it changes nothing.
+#ifdef MADV_HUGEPAGE
+  if (byteCount >= 2 << 20) madvise(memory, byteCount, MADV_HUGEPAGE);
+#endif
 #ifdef MADV_POPULATE_WRITE
   return madvise(memory, byteCount, MADV_POPULATE_WRITE);
 #else

@@ -35,7 +35,7 @@ extension Engine {
     if let failure = log.failure { throw failure.asWriterFailure() }
     let slot = gate.enter()
     defer { slot.leave() }
-    staged.removeAll(keepingCapacity: true)
+    staged.removeAll()
     guard try isDue(operation) else { return .unchanged }
     var followers: [(request: CommitRequest, outcome: Outcome)] = []
     do throws(StoreError) {
@@ -86,7 +86,7 @@ extension Engine {
   private func isStaged(_ key: MemoryView) -> Bool {
     if staged.count > 1024 { return true }
     let hash = index.hash(key)
-    return staged.contains { $0.hash == hash }
+    return (0..<staged.count).contains { staged[$0].hash == hash }
   }
 
   private func countGroup(_ size: Int) {
@@ -281,7 +281,8 @@ extension Engine {
     guard let mark = try? index.pending.beginBatch(count: range.count) else { preconditionFailure("out of memory") }
     var pending: [(entry: UInt64, hash: UInt64)] = []
     pending.reserveCapacity(range.count)
-    for operation in staged[range] {
+    for number in range {
+      let operation = staged[number]
       var vacancy: Int?
       let position = index.locate(operation.key, hash: operation.hash, vacancy: &vacancy)
       account(operation, replaces: position)

@@ -30,7 +30,8 @@ extension Engine {
   /// Sees to it that space is reserved, and memory present, up to `end`.
   ///
   /// Space in steps that double from 64 KiB, so that a small store is a small directory and a large one is not asked
-  /// for space at every commit. Memory 256 KiB at a time: faults page by page cost four times as much.
+  /// for space at every commit. Memory in steps of 256 KiB, then of 4 MiB and huge pages: faults page by page cost
+  /// 100 ns a record, these 35 and 15.
   private func reserve(_ end: Int) throws(StoreError) {
     guard let file = log.file else { return }
     if end > log.reserved {
@@ -40,7 +41,8 @@ extension Engine {
       log.reserved = reserved
     }
     if end > log.populated {
-      let populated = min(log.memory.count, max(end, (log.position & ~4095) + (256 << 10)))
+      let step = log.position < 4 << 20 ? 256 << 10 : 4 << 20
+      let populated = min(log.memory.count, max(end, (log.position & ~(step - 1)) + step))
       let start = max(log.populated, log.position) & ~4095
       System.populate(log.memory.slice(start, populated - start))
       log.populated = populated

@@ -35,7 +35,7 @@ final class Engine: @unchecked Sendable {  // As above.
   // The writer's.
   var log = LogState()
   /// Operations encoded by the commit that is under way, not yet published.
-  var staged: [StagedOperation] = []
+  let staged = StagedOperations()
 
   /// All committed operations lie below this address (``LogAddress``).
   let published = Atomic<UInt64>(0)
@@ -123,18 +123,6 @@ enum LogAddress {
   static func make(_ segment: UInt64, _ offset: Int) -> UInt64 { segment << 32 | UInt64(offset / 8) }
   static func segment(_ address: UInt64) -> UInt64 { address >> 32 }
   static func offset(_ address: UInt64) -> Int { Int(address & 0xFFFF_FFFF) * 8 }
-}
-
-/// An operation whose record is in the staging buffer.
-struct StagedOperation {
-  let hash: UInt64
-  let entry: UInt64
-  /// In its record.
-  let key: MemoryView
-  let byteCount: Int
-  let isDelete: Bool
-  /// On the first operation of a batch: how many there are.
-  let batchCount: Int
 }
 
 /// What is known about each segment, and what owns its memory.
