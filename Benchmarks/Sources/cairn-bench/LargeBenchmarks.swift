@@ -112,7 +112,8 @@ private func recovered(
   _ report: inout Report, _ what: String, _ store: Store, records: Double?, gigabytes: Double? = nil
 ) {
   let statistics = store.statistics
-  let seconds = Double(statistics.recoveryTime.components.attoseconds) / 1e18
+  let seconds =
+    Double(statistics.recoveryTime.components.attoseconds) / 1e18
     + Double(statistics.recoveryTime.components.seconds)
   let millions = Double(statistics.replayedRecords) / seconds / 1e6
   let rate = Double(statistics.replayedBytes) / seconds / 1e9

@@ -4,7 +4,8 @@ import Cairn
 /// Lookups of a store of one million keys, beside the plain C loop over the same structure.
 func benchmarkReads(_ report: inout Report, _ folder: String) throws {
   let count = 1_000_000
-  report.heading("Reads: 1 M keys of 16 bytes, values of 100 bytes, one thread, warm, checksum verified, value copied out")
+  report.heading(
+    "Reads: 1 M keys of 16 bytes, values of 100 bytes, one thread, warm, checksum verified, value copied out")
   let keys = Keys(count: count, seed: 1)
   let order = Keys(shuffling: keys, seed: 2)
   let absent = Keys(count: count, seed: 3)

@@ -27,7 +27,9 @@ public struct ChangeCursor: ~Copyable {
     if !engine.alive.isSet { throw engine.deadError() }
     let last = engine.counters.load(Counter.lastSequence.rawValue)
     let (first, start) = engine.catalog.withLock { catalog in
-      (catalog.segments.first?.firstSequence ?? 1, catalog.segments.last { $0.firstSequence <= sequence + 1 }?.number)
+      (
+        catalog.segments.first?.firstSequence ?? 1, catalog.segments.last { $0.firstSequence - 1 <= sequence }?.number
+      )
     }
     guard sequence <= last, let start else {
       throw StoreError(

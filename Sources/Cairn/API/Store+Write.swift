@@ -194,23 +194,7 @@ extension Store {
   func _commitRemove(_ key: RawSpan, _ condition: Condition, _ durability: Durability?) throws(StoreError) -> Bool {
     var operation = operation(.remove, durability: durability)
     operation.condition = condition
-    let wasLive = condition == .none ? try isLive(key) : true
-    let isDone = try commit(operation, key, RawSpan()) != nil
-    return isDone && wasLive
-  }
-
-  /// An expired entry is removed from the log too, but it was not there for anybody.
-  private func isLive(_ key: RawSpan) throws(StoreError) -> Bool {
-    if key.byteCount == 0 { return false }
-    let slot = engine.gate.enter()
-    defer { slot.leave() }
-    do throws(StoreError) {
-      return try engine.find(MemoryView(key)) != nil
-    } catch {
-      // Removing what is damaged heals it.
-      if error.code == .damaged { return true }
-      throw error
-    }
+    return try commit(operation, key, RawSpan()) != nil
   }
 
   private func commit(_ operation: Operation, _ key: RawSpan, _ value: RawSpan) throws(StoreError) -> UInt64? {
@@ -220,7 +204,7 @@ extension Store {
     operation.value = MemoryView(value)
     switch try engine.commit(operation) {
     case .committed(let sequence): return sequence
-    case .unchanged: return nil
+    case .committedOnExpired, .unchanged: return nil
     }
   }
 

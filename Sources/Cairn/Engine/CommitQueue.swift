@@ -156,6 +156,8 @@ enum Condition: Equatable {
 enum Outcome: Equatable {
   /// The sequence of the (last) operation.
   case committed(UInt64)
+  /// Removed, but the entry had expired: nobody saw it any more.
+  case committedOnExpired
   /// The condition did not hold, or there was nothing to remove.
   case unchanged
 }

@@ -54,6 +54,8 @@ extension Engine {
     var shards: [CheckpointShard] = []
     var offset = CheckpointHeader.bucketsStart
     while shards.count < HashIndex.shards {
+      // The writer goes on meanwhile: its full buffers must not pile up.
+      try mapSealed()
       let (copies, buffer) = try inTurn { () throws(StoreError) in try copyShards(from: shards.count, at: offset) }
       for var shard in copies {
         shard.checksum = buffer.view.slice(shard.offset - offset, shard.buckets * BucketTable.bucketBytes).hash(seed: 0)
@@ -118,7 +120,7 @@ extension Engine {
       let active = try inTurn { log.segment == header.endSegment ? log.file : nil }
       try syncSealed()
       guard let active else { return }
-      try active.sync()
+      try sync(active)
       try inTurn { if log.segment == header.endSegment { log.durable = max(log.durable, header.endOffset) } }
     } catch {
       try inTurn { () throws(StoreError) in throw error }

@@ -26,7 +26,7 @@ extension Engine {
   private func markClosed() throws(StoreError) {
     guard let file = log.file else { return }
     if log.position != log.closedAt {
-      try file.sync()
+      try sync(file)
       log.durable = log.flushed
       appendSeal(SealValue(reason: SealValue.Reason.closed, epoch: log.epoch, next: 0), log.memory)
       try flush()
@@ -35,7 +35,7 @@ extension Engine {
     }
     // What was reserved and not needed.
     try file.truncate(to: log.position)
-    try file.sync()
+    try sync(file)
     try file.close()
   }
 

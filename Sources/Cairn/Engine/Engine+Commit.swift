@@ -36,10 +36,11 @@ extension Engine {
     let slot = gate.enter()
     defer { slot.leave() }
     staged.removeAll()
-    guard try isDue(operation) else { return .unchanged }
+    let decision = try decide(operation)
+    if decision == .skip { return .unchanged }
     var followers: [(request: CommitRequest, outcome: Outcome)] = []
     do throws(StoreError) {
-      let outcome = try stage(operation)
+      let outcome = try stage(operation, decision)
       var durability = operation.durability
       if queue.isAwaited { try stageFollowers(&followers, &durability) }
       try write(durability)
@@ -68,17 +69,20 @@ extension Engine {
         return !operation.readsState || !isStaged(operation.key)
       }
       guard let next, let operation = next.operation else { return }
+      let decision: Decision
       do throws(StoreError) {
-        guard try isDue(operation) else {
-          next.finish(.success(.unchanged))
-          continue
-        }
+        decision = try decide(operation)
       } catch {
         next.finish(.failure(error))
         continue
       }
+      if decision == .skip {
+        next.finish(.success(.unchanged))
+        continue
+      }
+      // In the list first: what fails while it is staged fails for it too.
       followers.append((next, .unchanged))
-      followers[followers.count - 1].outcome = try stage(operation)
+      followers[followers.count - 1].outcome = try stage(operation, decision)
       durability = max(durability, operation.durability)
     }
   }
@@ -97,14 +101,19 @@ extension Engine {
 
   // MARK: Staging
 
+  private enum Decision {
+    case skip
+    case proceed
+    case proceedOnExpired
+  }
+
   /// Whether the operation's condition holds. What it throws concerns this operation alone.
-  private func isDue(_ operation: Operation) throws(StoreError) -> Bool {
+  private func decide(_ operation: Operation) throws(StoreError) -> Decision {
     guard log.lastSequence < UInt64.max - UInt64(UInt32.max) else {
       throw StoreError(.storeFull, "the store has used up its sequence numbers", file: directory.path)
     }
     if index.unverified.load(ordering: .relaxed) > 0 { try verifyShards(of: operation) }
-    guard operation.readsState else { return true }
-    return try conditionHolds(operation, index.hash(operation.key))
+    return operation.readsState ? try decideByState(operation, index.hash(operation.key)) : .proceed
   }
 
   /// Before anything is written: what is committed must be publishable.
@@ -123,13 +132,13 @@ extension Engine {
   }
 
   /// Encodes what the operation does.
-  private func stage(_ operation: Operation) throws(StoreError) -> Outcome {
+  private func stage(_ operation: Operation, _ decision: Decision) throws(StoreError) -> Outcome {
     switch operation.kind {
     case .sync: break
     case .batch: try stageBatch(operation)
     case .put, .remove: try stageSingle(operation)
     }
-    return .committed(log.lastSequence)
+    return decision == .proceedOnExpired ? .committedOnExpired : .committed(log.lastSequence)
   }
 
   private func stageSingle(_ operation: Operation) throws(StoreError) {
@@ -156,17 +165,19 @@ extension Engine {
         byteCount: byteCount, isDelete: isDelete, batchCount: 1))
   }
 
-  private func conditionHolds(_ operation: Operation, _ hash: UInt64) throws(StoreError) -> Bool {
+  private func decideByState(_ operation: Operation, _ hash: UInt64) throws(StoreError) -> Decision {
     let position = index.locate(operation.key, hash: hash)
     if let position, position.record == nil, operation.condition != .none {
       throw damage(position.raw, operation.key)
     }
     let isLive = position.map { $0.record.map { !isExpired($0) } ?? true } ?? false
     switch operation.condition {
-    // To remove what has expired still takes a record: the clock may be set back before the next open.
-    case .none: return position != nil
-    case .absent: return !isLive
-    case .version(let version): return isLive && position?.record?.header.sequence == version
+    case .none:
+      // To remove what has expired still takes a record: the clock may be set back before the next open.
+      if position == nil { return .skip }
+      return isLive ? .proceed : .proceedOnExpired
+    case .absent: return isLive ? .skip : .proceed
+    case .version(let version): return isLive && position?.record?.header.sequence == version ? .proceed : .skip
     }
   }
 
@@ -243,7 +254,7 @@ extension Engine {
   func sync() throws(StoreError) {
     try syncSealed()
     guard let file = log.file, log.durable < log.flushed else { return }
-    try file.sync()
+    try sync(file)
     count(.syncs)
     log.durable = log.flushed
   }

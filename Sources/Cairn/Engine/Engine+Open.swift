@@ -165,9 +165,11 @@ extension Engine {
     if found.isClean && last.end + (64 << 10) <= options.segmentBytes {
       try resume(found)
     } else {
-      // What an interrupted history left behind goes first, last one first, so that no gap can ever be seen.
-      if !found.void.isEmpty {
-        for number in found.void.sorted(by: >) { try directory.unlink(SegmentHeader.name(number)) }
+      // What an interrupted history left behind goes first, last one first, so that no gap can ever be seen. The next
+      // segment is not unlinked but replaced: a seal may say that it is there.
+      let void = found.void.filter { $0 > last.number + 1 }
+      if !void.isEmpty {
+        for number in void.sorted(by: >) { try directory.unlink(SegmentHeader.name(number)) }
         try directory.sync()
       }
       log.epoch = found.epoch + 1

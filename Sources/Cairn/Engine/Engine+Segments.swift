@@ -178,15 +178,29 @@ extension Engine {
     }
   }
 
+  /// Syncs a file of the log. The kernel tells a failure once, to whoever syncs first, and calls the lost pages clean
+  /// from then on: so syncs go one after the other, and after the first that failed none is tried any more.
+  func sync(_ file: any File) throws(StoreError) {
+    try syncing.withLock { failure throws(StoreError) in
+      if let failure { throw failure }
+      do throws(StoreError) {
+        try file.sync()
+      } catch {
+        failure = error
+        throw error
+      }
+    }
+  }
+
   /// Makes sealed segments durable and lets go of their files. By the background thread and by who syncs.
   func syncSealed() throws(StoreError) {
     let unsynced = catalog.withLock { $0.segments.filter { $0.end != nil && !$0.isDurable } }
     for segment in unsynced {
       // Segments that were there before the open have no descriptor; any one of the file syncs all of it.
       if let file = segment.file {
-        try file.sync()
-      } else {
-        try directory.open(SegmentHeader.name(segment.number), forWriting: true)?.sync()
+        try sync(file)
+      } else if let file = try directory.open(SegmentHeader.name(segment.number), forWriting: true) {
+        try sync(file)
       }
       catalog.withLock { catalog in
         if let index = catalog.index(of: segment.number) { catalog.segments[index].isDurable = true }

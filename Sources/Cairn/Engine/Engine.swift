@@ -17,6 +17,8 @@ final class Engine: @unchecked Sendable {  // As above.
   let queue = CommitQueue()
   let gate = Reclaimer.shared.gate
   let catalog = Mutex(SegmentCatalog())
+  /// Held while a file of the log is synced, with the first failure of that: see `sync(_:)`.
+  let syncing = Mutex<StoreError?>(nil)
   /// Held while the next segment is made.
   let preparation = Mutex(())
   let buffers: StagingBuffers
