@@ -46,6 +46,7 @@ extension Engine {
       if let memory = index.memory[shard] { Reclaimer.shared.retire(memory) }
       index.memory[shard] = nil
     }
+    if let checkpoint = index.loaded.withLock({ $0.take() }) { Reclaimer.shared.retire(checkpoint) }
     catalog.withLock { catalog in
       for segment in catalog.segments {
         segments.clear(SegmentTable.slot(segment.number))
@@ -56,5 +57,6 @@ extension Engine {
     log.memory = .empty
     log.file = nil
     lock = nil
+    directory.close()
   }
 }

@@ -24,6 +24,8 @@ protocol Directory: AnyObject, Sendable {
   func sync() throws(StoreError)
   /// Takes the lock of the store, held until the result goes; `nil` when somebody else has it.
   func lock(_ name: String, permissions: UInt32) throws(StoreError) -> (any File)?
+  /// Gives the descriptor back; nothing else is called after it.
+  func close()
 }
 
 /// A regular file. Closed when the last reference goes.

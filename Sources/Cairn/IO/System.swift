@@ -124,16 +124,22 @@ struct PosixFileSystem: FileSystem {
   }
 }
 
-final class PosixDirectory: Directory {
+final class PosixDirectory: Directory, @unchecked Sendable {  // `isOpen` changes once, by whoever closes.
   let path: String
   private let descriptor: Int32
+  private var isOpen = true
 
   init(path: String, descriptor: Int32) {
     self.path = path
     self.descriptor = descriptor
   }
 
-  deinit { Glibc.close(descriptor) }
+  deinit { close() }
+
+  func close() {
+    if isOpen { Glibc.close(descriptor) }
+    isOpen = false
+  }
 
   private func full(_ name: String) -> String { path + "/" + name }
 

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Applies operations of the log to the index, whole batches only.
 ///
 /// Bound by cache misses: so it works ahead. Operations are gathered in groups, their buckets prefetched while the next
@@ -20,6 +22,8 @@ struct Replay {
   /// Operations up to this one are in the shards' segment counts already.
   var countedSequence: UInt64 = 0
 
+  /// What the index has already, if it was loaded.
+  private let checkpoint: CheckpointShards?
   private var operations: [Operation] = []
   /// Those before this belong to batches whose end has been seen.
   private var complete = 0
@@ -28,6 +32,7 @@ struct Replay {
   init(_ engine: Engine, index: HashIndex) {
     self.engine = engine
     self.index = index
+    checkpoint = index.loaded.withLock { $0 }
     operations.reserveCapacity(4 * Self.lookahead)
   }
 
@@ -63,8 +68,8 @@ struct Replay {
       let shard = HashIndex.shard(operation.hash)
       if let onlyShard, shard != onlyShard { continue }
       let sequence = operation.header.sequence
-      if let loaded = index.loaded {
-        if sequence <= loaded.shards[shard].sequence { continue }
+      if let checkpoint {
+        if sequence <= checkpoint.shards[shard].sequence { continue }
         guard index.verify(shard) else {
           throw StoreError.damaged("a shard of the checkpoint fails its checksum", file: CheckpointHeader.name)
         }

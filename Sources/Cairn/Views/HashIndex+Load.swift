@@ -4,7 +4,7 @@ internal import Synchronization
 extension HashIndex {
   /// Takes the shards of a checkpoint over, unverified. Before any reader or writer.
   func load(_ checkpoint: CheckpointShards) {
-    loaded = checkpoint
+    loaded.withLock { $0 = checkpoint }
     for (shard, stored) in checkpoint.shards.enumerated() where stored.buckets > 0 {
       let table = BucketTable(checkpoint.memory, offset: stored.offset, buckets: stored.buckets, isVerified: false)
       words.setTable(table, shard)
@@ -28,7 +28,7 @@ extension HashIndex {
   }
 
   private func isAsStored(_ shard: Int, _ table: BucketTable) -> Bool {
-    guard let stored = loaded?.shards[shard], table.view.hash(seed: 0) == stored.checksum else { return false }
+    guard let stored = loaded.withLock({ $0 })?.shards[shard], table.view.hash(seed: 0) == stored.checksum else { return false }
     // The checksum says that it is what somebody wrote; this, that it can be used at all.
     var entries = 0
     for index in 0..<table.capacity {

@@ -35,8 +35,8 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
   let counts: AtomicWords
   /// What owns the buckets. The writer's.
   var memory = [Mapping?](repeating: nil, count: shards)
-  /// Buckets that come from a checkpoint lie in its mapping; this tells their checksums. Set once, before any reader.
-  var loaded: CheckpointShards?
+  /// Buckets that come from a checkpoint lie in its mapping; this tells their checksums.
+  let loaded = Mutex<CheckpointShards?>(nil)
   /// Shards whose checksum has not been verified yet.
   let unverified = Atomic<Int>(0)
   let seed: UInt64

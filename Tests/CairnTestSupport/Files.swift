@@ -1,0 +1,57 @@
+internal import Foundation
+
+/// Files of a test, as a whole.
+public enum Files {
+  public static func copyTree(_ from: String, to: String) throws {
+    try? FileManager.default.removeItem(atPath: to)
+    try FileManager.default.copyItem(atPath: from, toPath: to)
+  }
+
+  /// Copies a store that is open and not being written to, as a killed process would leave it. Files that its
+  /// background thread is making or removing at this moment may be missing; a checkpoint is never newer than the log.
+  public static func copyStore(_ from: String, to: String) throws {
+    try? FileManager.default.removeItem(atPath: to)
+    try FileManager.default.createDirectory(atPath: to, withIntermediateDirectories: false)
+    for name in try names(from) where !name.hasSuffix(".tmp") {
+      // Not `copyItem`: it never ends if the file becomes shorter meanwhile.
+      if let bytes = try? read(from + "/" + name) { try write(bytes, to: to + "/" + name) }
+    }
+  }
+
+  public static func read(_ path: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+  }
+
+  public static func write(_ bytes: [UInt8], to path: String) throws {
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+  }
+
+  public static func remove(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
+
+  public static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+  /// The names in a folder, sorted.
+  public static func names(_ path: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+  }
+
+  /// The segments of a store, in order.
+  public static func segments(_ path: String) throws -> [String] {
+    try names(path).filter { $0.hasPrefix("segment-") && $0.hasSuffix(".log") }
+  }
+
+  /// Open descriptors of this process that lead below a folder, and mappings of files there.
+  public static func leaks(below path: String) throws -> [String] {
+    var found: [String] = []
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
+      if let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + name),
+        target.hasPrefix(path)
+      {
+        found.append("descriptor of \(target)")
+      }
+    }
+    let maps = String(decoding: FileManager.default.contents(atPath: "/proc/self/maps") ?? Data(), as: UTF8.self)
+    for line in maps.split(separator: "\n") where line.contains(path) { found.append("mapping \(line)") }
+    return found
+  }
+}

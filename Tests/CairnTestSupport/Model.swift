@@ -1,0 +1,43 @@
+public import Cairn
+
+/// What a store should hold: the oracle of randomised tests.
+public struct Model: Equatable, Sendable {
+  public struct Entry: Equatable, Sendable {
+    public var value: [UInt8]
+    public var version: UInt64
+    public var deadline: Int64?
+  }
+
+  public var entries: [[UInt8]: Entry] = [:]
+  public var sequence: UInt64 = 0
+
+  public init() {}
+
+  public mutating func put(_ value: [UInt8], for key: [UInt8], deadline: Int64? = nil) {
+    sequence += 1
+    entries[key] = Entry(value: value, version: sequence, deadline: deadline)
+  }
+
+  public mutating func remove(_ key: [UInt8]) {
+    sequence += 1
+    entries[key] = nil
+  }
+
+  /// Entries that are not expired at a time.
+  public func live(at now: Int64) -> [[UInt8]: Entry] { entries.filter { $0.value.deadline.map { $0 > now } ?? true } }
+}
+
+extension Store {
+  /// All entries, as `forEach` visits them; fails on one that comes twice.
+  public func contents() throws -> [[UInt8]: Model.Entry] {
+    var result: [[UInt8]: Model.Entry] = [:]
+    try forEach { entry in
+      let key = unsafe entry.key.withUnsafeBytes { unsafe [UInt8]($0) }
+      let value = unsafe entry.value.withUnsafeBytes { unsafe [UInt8]($0) }
+      precondition(result[key] == nil, "an entry is visited twice")
+      result[key] = Model.Entry(value: value, version: entry.version, deadline: entry.deadline)
+      return true
+    }
+    return result
+  }
+}
