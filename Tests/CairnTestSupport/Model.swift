@@ -6,6 +6,12 @@ public struct Model: Equatable, Sendable {
     public var value: [UInt8]
     public var version: UInt64
     public var deadline: Int64?
+
+    public init(value: [UInt8], version: UInt64, deadline: Int64?) {
+      self.value = value
+      self.version = version
+      self.deadline = deadline
+    }
   }
 
   public var entries: [[UInt8]: Entry] = [:]

@@ -1,1 +1,33 @@
-print("not yet")
+// Writes to a store until it is killed, and says on standard output what has been acknowledged.
+// usage: cairn-test-writer PATH relaxed|process|disk FIRST
+import Cairn
+import CairnTestSupport
+import Glibc
+
+let arguments = CommandLine.arguments
+guard arguments.count == 4, let first = Int(arguments[3]) else { exit(64) }
+var options = Store.Options()
+options.durability = arguments[2] == "disk" ? .disk : arguments[2] == "process" ? .process : .relaxed
+options.segmentBytes = 64 << 10
+options.checkpointInterval = 200_000
+do {
+  let store = try Store.open(at: arguments[1], options: options)
+  var number = first
+  while true {
+    let value = SelfDescribing.value(number)
+    if number % 10 == 9 {
+      try store.write { batch in
+        for part in 0..<3 { try batch.put(value, for: SelfDescribing.key(number, part: part)) }
+      }
+    } else {
+      try store.put(value, for: SelfDescribing.key(number, part: 0))
+    }
+    // One small write to a pipe: whole or not at all.
+    print(number)
+    fflush(nil)
+    number += 1
+  }
+} catch {
+  print("error: \(error)")
+  exit(1)
+}

@@ -1,0 +1,9 @@
+/// Entries that tell which they are, so that a wrong value shows.
+public enum SelfDescribing {
+  public static func key(_ number: Int, part: Int) -> String { "entry-\(number)-\(part)" }
+
+  public static func value(_ number: Int) -> [UInt8] {
+    var random = SeededRandom(seed: UInt64(number))
+    return Array("\(number):".utf8) + random.bytes(random.below(400))
+  }
+}
