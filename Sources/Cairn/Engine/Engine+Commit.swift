@@ -297,20 +297,19 @@ extension Engine {
       var vacancy: Int?
       let position = index.locate(operation.key, hash: operation.hash, vacancy: &vacancy)
       account(operation, replaces: position)
-      let after = operation.isDelete ? 0 : operation.entry
       let fingerprint = HashIndex.fingerprint(operation.hash)
-      if let position {
-        if HashIndex.Entry.slot(position.raw) == 0 {
-          index.pending.restage(position.raw, after: after)
-        } else {
-          let entry = index.pending.stage(fingerprint, before: position.raw, after: after, mark: mark)
-          index.replace(position, with: entry)
-          pending.append((entry, operation.hash))
-        }
-      } else if after != 0 {
-        let entry = index.pending.stage(fingerprint, before: 0, after: after, mark: mark)
-        index.insert(entry, hash: operation.hash, at: vacancy)
+      let isRemoval = operation.isDelete
+      if let position, HashIndex.Entry.slot(position.raw) == 0 {
+        index.pending.restage(position.raw, after: operation.entry, isRemoval: isRemoval)
+      } else if position != nil || !isRemoval {
+        let entry = index.pending.stage(
+          fingerprint, before: position?.raw ?? 0, after: operation.entry, isRemoval: isRemoval, mark: mark)
         pending.append((entry, operation.hash))
+        if let position {
+          index.replace(position, with: entry)
+        } else {
+          index.insert(entry, hash: operation.hash, at: vacancy)
+        }
       }
     }
     index.pending.commit(mark)
@@ -318,15 +317,15 @@ extension Engine {
       guard let position = index.locate(pending: entry, hash: hash) else {
         preconditionFailure("a pending entry stays in the index")
       }
-      let after = index.pending.staged(entry)
-      if after == 0 { index.remove(position) } else { index.replace(position, with: after) }
+      let (after, isRemoval) = index.pending.staged(entry)
+      if isRemoval { index.remove(position) } else { index.replace(position, with: after) }
     }
   }
 
   /// Keeps the live bytes of segments and the count of entries.
   @inline(__always)
   func account(_ operation: StagedOperation, replaces position: HashIndex.Position?) {
-    if let position {
+    if let position, !position.isRemoved {
       if let record = position.record {
         liveBytes.add(-Int64(record.header.recordByteCount), at: HashIndex.Entry.slot(record.entry))
       }

@@ -8,7 +8,8 @@
 /// reader whose entry and block are both unchanged after it resolved has resolved rightly.
 @safe
 final class PendingEntries: @unchecked Sendable {  // The block is published atomically; the rest is the writer's.
-  /// Words per place: before, after, place of the batch's mark. Of a mark, the first word: 1 when committed.
+  /// Words per place: before, after, and the place of the batch's mark × 2, plus 1 if `after` leads to the record of a
+  /// removal. Of a mark, the first word: 1 when committed.
   private static let stride = 3
 
   private let current: AtomicWords
@@ -31,30 +32,38 @@ final class PendingEntries: @unchecked Sendable {  // The block is published ato
       current.store(unsafe UInt64(UInt(bitPattern: Unmanaged.passUnretained(block).toOpaque())), at: 0)
       Reclaimer.shared.retire(retired)
     }
-    return take(before: 0, after: 0, mark: 0)
+    return take(before: 0, after: 0, third: 0)
   }
 
-  private func take(before: UInt64, after: UInt64, mark: Int) -> Int {
+  private func take(before: UInt64, after: UInt64, third: UInt64) -> Int {
     let place = next
     next += 1
     block.store(before, at: place * Self.stride)
     block.store(after, at: place * Self.stride + 1)
-    block.store(UInt64(mark), at: place * Self.stride + 2)
+    block.store(third, at: place * Self.stride + 2)
     return place
   }
 
-  /// A pending entry with this fingerprint, to stand in the index instead of `before`.
-  func stage(_ fingerprint: UInt32, before: UInt64, after: UInt64, mark: Int) -> UInt64 {
-    UInt64(fingerprint) << 40 | UInt64(take(before: before, after: after, mark: mark))
+  /// A pending entry with this fingerprint, to stand in the index instead of `before`. Of a removal, `after` leads to
+  /// its record, so that the writer can still tell whose it is.
+  func stage(_ fingerprint: UInt32, before: UInt64, after: UInt64, isRemoval: Bool, mark: Int) -> UInt64 {
+    let place = take(before: before, after: after, third: UInt64(mark) * 2 + (isRemoval ? 1 : 0))
+    return UInt64(fingerprint) << 40 | UInt64(place)
   }
 
-  /// Changes what a pending entry will be: the batch has the same key again.
-  func restage(_ pending: UInt64, after: UInt64) {
-    block.store(after, at: Int(pending & 0xFF_FFFF) * Self.stride + 1)
+  /// Changes what a pending entry will be: the batch has the same key again. One key never has two entries, of which a
+  /// reader might resolve one before the commit and the other after it.
+  func restage(_ pending: UInt64, after: UInt64, isRemoval: Bool) {
+    let place = Int(pending & 0xFF_FFFF) * Self.stride
+    block.store(after, at: place + 1)
+    block.store(block.load(place + 2) & ~1 | (isRemoval ? 1 : 0), at: place + 2)
   }
 
   /// What a pending entry will be.
-  func staged(_ pending: UInt64) -> UInt64 { block.load(Int(pending & 0xFF_FFFF) * Self.stride + 1) }
+  func staged(_ pending: UInt64) -> (after: UInt64, isRemoval: Bool) {
+    let place = Int(pending & 0xFF_FFFF) * Self.stride
+    return (block.load(place + 1), block.load(place + 2) & 1 == 1)
+  }
 
   /// Makes the batch visible.
   func commit(_ mark: Int) { block.store(1, at: mark * Self.stride) }
@@ -73,8 +82,9 @@ final class PendingEntries: @unchecked Sendable {  // The block is published ato
       let block = unsafe Unmanaged<AtomicWords>.fromOpaque(opaque).takeUnretainedValue()
       let place = Int(entry & 0xFF_FFFF) * Self.stride
       guard place + Self.stride <= block.count else { continue }
-      let isCommitted = block.load(Int(truncatingIfNeeded: block.load(place + 2)) * Self.stride) == 1
-      let resolved = block.load(isCommitted ? place + 1 : place)
+      let isCommitted = block.load(Int(truncatingIfNeeded: block.load(place + 2) >> 1) * Self.stride) == 1
+      let isRemoval = block.load(place + 2) & 1 == 1
+      let resolved = isCommitted ? (isRemoval ? 0 : block.load(place + 1)) : block.load(place)
       if table.load(index) == entry && current.load(0) == address { return resolved }
     }
   }

@@ -28,7 +28,9 @@ extension HashIndex {
   }
 
   private func isAsStored(_ shard: Int, _ table: BucketTable) -> Bool {
-    guard let stored = loaded.withLock({ $0 })?.shards[shard], table.view.hash(seed: 0) == stored.checksum else { return false }
+    guard let stored = loaded.withLock({ $0 })?.shards[shard], table.view.hash(seed: 0) == stored.checksum else {
+      return false
+    }
     // The checksum says that it is what somebody wrote; this, that it can be used at all.
     var entries = 0
     for index in 0..<table.capacity {

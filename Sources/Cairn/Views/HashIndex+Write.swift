@@ -8,6 +8,8 @@ extension HashIndex {
     let raw: UInt64
     /// The record that the writer sees; `nil` if it is damaged.
     let record: FoundRecord?
+    /// The batch that is asking has removed the key; the record is that of the removal.
+    var isRemoved = false
   }
 
   /// The entry of a key. A damaged record whose fingerprint matches counts as the key's, so that writing heals it.
@@ -33,10 +35,11 @@ extension HashIndex {
         candidates &= candidates - 1
         // A batch sees what it has staged itself.
         let raw = table.load(index)
-        let entry = Entry.slot(raw) == 0 ? pending.staged(raw) : raw
-        if entry == 0 { continue }
+        if raw == 0 { continue }
+        let (entry, isRemoved) = Entry.slot(raw) == 0 ? pending.staged(raw) : (raw, false)
         switch check(entry, key, verifying: false) {
-        case .same(let record): return Position(shard: shard, index: index, raw: raw, record: record)
+        case .same(let record):
+          return Position(shard: shard, index: index, raw: raw, record: record, isRemoved: isRemoved)
         case .other: break
         case .damaged: damaged = Position(shard: shard, index: index, raw: raw, record: nil)
         }
