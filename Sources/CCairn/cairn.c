@@ -177,6 +177,21 @@ void cairn_futex_wait(const void *word, uint32_t expected, int64_t nanoseconds) 
 void cairn_futex_wake(const void *word, int count) { syscall(SYS_futex, word, futexWakePrivate, count, NULL, NULL, 0); }
 #endif
 
+void *cairn_mutex_make(void) {
+  pthread_mutex_t *mutex = malloc(sizeof *mutex);
+  if (mutex) pthread_mutex_init(mutex, NULL);
+  return mutex;
+}
+
+void cairn_mutex_free(void *mutex) {
+  pthread_mutex_destroy(mutex);
+  free(mutex);
+}
+
+void cairn_mutex_lock(void *mutex) { pthread_mutex_lock(mutex); }
+
+void cairn_mutex_unlock(void *mutex) { pthread_mutex_unlock(mutex); }
+
 void *cairn_page_wiped_in_children(void) {
   long size = sysconf(_SC_PAGESIZE);
   void *page = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

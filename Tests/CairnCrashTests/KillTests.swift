@@ -4,8 +4,8 @@ import Foundation
 import Testing
 
 /// Goal: a killed process loses nothing that was acknowledged; relaxed writes lose an end at most.
-/// Method: a child writes and acknowledges until it is killed (SIGKILL) after a random time, again and again in the same
-/// store; after each kill everything is read.
+/// Method: a child writes and acknowledges until it is killed (SIGKILL) after a random time, again and again in the
+/// same store; after each kill everything is read.
 @Suite(.serialized) struct KillTests {
   @Test(arguments: [Store.Durability.relaxed, .process, .disk])
   func killedWhileWriting(durability: Store.Durability) throws {

@@ -3,8 +3,8 @@ import CairnTestSupport
 import Testing
 
 /// Goal: whatever is done to a store, in whatever order, it holds what a dictionary would.
-/// Method: random operations on both, with reopening, copies taken in the middle (what a killed process leaves) and lost
-/// or stale checkpoints among them; everything the store can tell is compared.
+/// Method: random operations on both, with reopening, copies taken in the middle (what a killed process leaves) and
+/// lost or stale checkpoints among them; everything the store can tell is compared.
 @Suite(.serialized)
 struct ModelTests {
   @Test(arguments: SeededRandom.seeds(12))

@@ -143,6 +143,11 @@ void cairn_futex_wait(const void *word, uint32_t expected, int64_t nanoseconds);
 void cairn_futex_wake(const void *word, int count);
 /// An anonymous page that reads as zeros in forked children. NULL when there is no memory.
 void *cairn_page_wiped_in_children(void);
+/// A mutex on the heap (`pthread_mutex_t`). NULL when there is no memory.
+void *cairn_mutex_make(void);
+void cairn_mutex_free(void *mutex);
+void cairn_mutex_lock(void *mutex);
+void cairn_mutex_unlock(void *mutex);
 /// A process-local thread; returns 0 or an error number.
 int cairn_thread_start(void *(*body)(void *), void *context, uint64_t *thread);
 void cairn_thread_join(uint64_t thread);

@@ -7,8 +7,8 @@
 /// try store.close()
 /// ```
 ///
-/// Keys are 1 to 65,535 bytes, values 0 bytes to 1 GiB. One process writes at a time; within it, every call is safe from
-/// any thread. Reads take no lock, never wait for a writer, and see a committed state.
+/// Keys are 1 to 65,535 bytes, values 0 bytes to 1 GiB. One process writes at a time; within it, every call is safe
+/// from any thread. Reads take no lock, never wait for a writer, and see a committed state.
 ///
 /// Memory: about 12 bytes for each key, and while the store is open for writing, one or two buffers of the size of a
 /// segment. Files are mapped; they must not be cut short by other programs while the store is open.

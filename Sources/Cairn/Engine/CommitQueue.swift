@@ -32,7 +32,7 @@ final class CommitQueue: Sendable {
       }
     }
   }
-  private let waiting = Mutex(Waiting())
+  private let waiting = Locked(Waiting())
 
   /// Takes the turn if it is free.
   @inline(__always)

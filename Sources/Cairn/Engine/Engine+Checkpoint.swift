@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// Writes the index to a file while commits go on.
 ///
 /// Shards are copied a few at a time, under the turn, each as of its own sequence; replay later gives each what came

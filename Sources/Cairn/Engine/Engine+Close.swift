@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// Closing: what is in memory goes to the disk, the log is marked as closed, memory is given back.
 extension Engine {
   /// Does nothing the second time, and nothing in a forked child: the store is the parent's.

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// The read path: no lock, nothing allocated, no shared line written.
 extension Engine {
   /// The newest live record of a key. Under a read guard.

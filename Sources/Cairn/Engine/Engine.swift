@@ -16,11 +16,11 @@ final class Engine: @unchecked Sendable {  // As above.
   let index: HashIndex
   let queue = CommitQueue()
   let gate = Reclaimer.shared.gate
-  let catalog = Mutex(SegmentCatalog())
+  let catalog = Locked(SegmentCatalog())
   /// Held while a file of the log is synced, with the first failure of that: see `sync(_:)`.
-  let syncing = Mutex<StoreError?>(nil)
+  let syncing = Locked<StoreError?>(nil)
   /// Held while the next segment is made.
-  let preparation = Mutex(())
+  let preparation = Locked(())
   let buffers: StagingBuffers
   let counters: AtomicWords
   /// Bytes of live records per segment slot.
@@ -168,7 +168,7 @@ struct PreparedSegment {
 /// Staging buffers to use again: fresh pages cost more than what is written to them.
 final class StagingBuffers: Sendable {
   let byteCount: Int
-  private let free = Mutex<[Mapping]>([])
+  private let free = Locked<[Mapping]>([])
 
   init(byteCount: Int) { self.byteCount = byteCount }
 

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// Applies operations of the log to the index, whole batches only.
 ///
 /// Bound by cache misses: so it works ahead. Operations are gathered in groups, their buckets prefetched while the next

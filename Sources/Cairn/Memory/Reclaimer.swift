@@ -16,7 +16,7 @@ final class Reclaimer: Sendable {
 
   /// Where readers begin.
   let gate: ReaderGate
-  private let retired = Mutex<[Retired]>([])
+  private let retired = Locked<[Retired]>([])
 
   private init() { gate = ReaderGate(hasMembarrier: cairn_membarrier_register() == 0) }
 
@@ -89,19 +89,27 @@ struct ReaderSlot {
     unsafe UnsafeMutableRawPointer(slot).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
 
+  /// How many reads the thread is inside of. A pointer of its own: a change through `pointee` counts as one of the
+  /// whole slot.
+  @inline(__always)
+  private var depth: UnsafeMutablePointer<UInt64> {
+    // SAFETY: the second member.
+    unsafe (UnsafeMutableRawPointer(slot) + 8).assumingMemoryBound(to: UInt64.self)
+  }
+
   @inline(__always)
   func enter(_ now: UInt64) {
-    if unsafe slot.pointee.depth == 0 {
+    if unsafe depth.pointee == 0 {
       unsafe ReaderSlot.epoch(slot).pointee.store(now, ordering: .relaxed)
       cairn_compiler_barrier()
     }
-    unsafe slot.pointee.depth &+= 1
+    unsafe depth.pointee &+= 1
   }
 
   @inline(__always)
   func leave() {
-    unsafe slot.pointee.depth &-= 1
-    if unsafe slot.pointee.depth == 0 {
+    unsafe depth.pointee &-= 1
+    if unsafe depth.pointee == 0 {
       unsafe ReaderSlot.epoch(slot).pointee.store(0, ordering: .releasing)
     }
   }

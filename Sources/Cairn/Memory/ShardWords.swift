@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// Two words for each shard of the index, which readers load on every lookup: its buckets (``BucketTable``), and a counter
-/// of moved entries, odd while one is moved.
+/// Two words for each shard of the index, which readers load on every lookup: its buckets (``BucketTable``), and a
+/// counter of moved entries, odd while one is moved.
 ///
 /// A plain value in the index, of a length that the compiler knows: a lookup is one load away from the words, and their
 /// bounds checks fold into how a shard is computed from a hash.

@@ -12,8 +12,8 @@ struct StagedOperation {
 
 /// The operations of the commit that is under way, for the thread with the writer's turn.
 ///
-/// An array in the engine would do, but for the dynamic exclusivity check of each append, and the reference count of each
-/// loop: 250 instructions a put, of 1,600.
+/// An array in the engine would do, but for the dynamic exclusivity check of each append, and the reference count of
+/// each loop: 250 instructions a put, of 1,600.
 @safe
 final class StagedOperations: @unchecked Sendable {  // The writer's.
   private var base: UnsafeMutablePointer<StagedOperation>

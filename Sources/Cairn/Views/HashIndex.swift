@@ -31,12 +31,12 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
   let words: ShardWords
   let segments: SegmentTable
   let pending: PendingEntries
-  /// Entries per shard. The writer's, in words because an array in a class costs a dynamic exclusivity check per access.
+  /// Entries per shard. The writer's; in words, because an array in a class costs an exclusivity check per access.
   let counts: AtomicWords
   /// What owns the buckets. The writer's.
   var memory = [Mapping?](repeating: nil, count: shards)
   /// Buckets that come from a checkpoint lie in its mapping; this tells their checksums.
-  let loaded = Mutex<CheckpointShards?>(nil)
+  let loaded = Locked<CheckpointShards?>(nil)
   /// Shards whose checksum has not been verified yet.
   let unverified = Atomic<Int>(0)
   let seed: UInt64
