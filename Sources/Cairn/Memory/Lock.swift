@@ -38,8 +38,8 @@ final class WaitWord: Sendable {
 
 /// A value behind a lock: the only way to it is `withLock`.
 ///
-/// A `pthread_mutex_t`, not the standard library's `Mutex`: that one takes up to 25 µs under contention on this toolchain
-/// (13 ns here), and the thread sanitizer does not see it.
+/// A `pthread_mutex_t`, not the standard library's `Mutex`: that one takes up to 25 µs under contention on this
+/// toolchain (13 ns here), and the thread sanitizer does not see it.
 @safe
 final class Locked<Value>: @unchecked Sendable {  // The value is only touched under the mutex.
   private let mutex: UnsafeMutableRawPointer
