@@ -1,4 +1,4 @@
-internal import Cairn
+package import Cairn
 
 /// Something that there is to say about a file of a store.
 package struct Finding: Equatable, Sendable {
@@ -25,7 +25,7 @@ package struct Finding: Equatable, Sendable {
   }
 
   /// `nil` for errors that say nothing about the store, such as those of the disk.
-  init?(_ error: StoreError) {
+  package init?(_ error: StoreError) {
     switch error.code {
     case .damaged, .notAStore: self.init(.damaged, error.message, file: error.file, at: error.byteOffset)
     case .unsupportedFormat: self.init(.notUnderstood, error.message, file: error.file, at: error.byteOffset)

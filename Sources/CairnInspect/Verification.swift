@@ -11,7 +11,7 @@ package struct Verification {
 
   let store: StoreDirectory
   private(set) var log = LogReport()
-  private(set) var findings: [Finding] = []
+  package private(set) var findings: [Finding] = []
   /// Further ones, which were not kept.
   private(set) var omitted = 0
   private(set) var checkpoint: CheckpointFile.State

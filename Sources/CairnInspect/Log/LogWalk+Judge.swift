@@ -47,7 +47,10 @@ extension LogWalk {
     }
     if next.exists, let isDamaged = try judgeUnused(next, later), isDamaged { return .damaged(behind.next) }
     // The seal names the segment after it, which was there before the seal was written.
-    if !next.exists && later.isEmpty && cursor.isContinued { noteMissing(reader.number + 1) }
+    if !next.exists && (cursor.isContinued || !later.isEmpty) {
+      noteMissing(reader.number + 1)
+      return .damaged(nil)
+    }
     return .end(tornBytes: behind.usedEnd - end)
   }
 

@@ -148,15 +148,13 @@ struct LogWalk<Visitor: LogVisitor> {
         report.isClosed = cursor.isClosed && cursor.hole == reader.fileByteCount && !next.exists
         return false
       case .damaged(let resumption):
-        guard depth == .everything else {
-          finish(.damaged)
-          return false
+        guard depth == .everything, let resumption, resumption < limit else {
+          // It may be the next one that is missing.
+          finish(cursor.isContinued ? .continued : .damaged)
+          cursor.isAdrift = true
+          return depth == .everything
         }
         cursor.isAdrift = true
-        guard let resumption, resumption < limit else {
-          finish(.damaged)
-          return true
-        }
         dropBatch()
         cursor.hole = resumption
       }
