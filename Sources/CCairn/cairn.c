@@ -132,6 +132,16 @@ int cairn_lock_exclusively(int descriptor) {
 #endif
 }
 
+int cairn_is_locked(int descriptor) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
+#ifdef F_OFD_SETLK
+  int result = fcntl(descriptor, F_OFD_GETLK, &lock);
+#else
+  int result = fcntl(descriptor, F_GETLK, &lock);
+#endif
+  return result != 0 ? -1 : lock.l_type != F_UNLCK;
+}
+
 // An open-file-description lock lives until its last descriptor is closed, and a forked child inherits one: so the
 // child closes it before anything else happens there.
 enum { childClosedMax = 256 };

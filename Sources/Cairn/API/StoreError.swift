@@ -90,7 +90,7 @@ public struct StoreError: Error, Equatable, Sendable {
   public var keyPrefix: [UInt8]? { details.keyPrefix }
 
   @inline(never)
-  init(
+  package init(
     _ code: Code, _ message: String, file: String? = nil, byteOffset: Int? = nil, systemError: Int32? = nil,
     keyPrefix: [UInt8]? = nil
   ) {
@@ -113,7 +113,7 @@ public struct StoreError: Error, Equatable, Sendable {
   }
 
   @inline(never)
-  static func damaged(_ message: String, file: String?, at byteOffset: Int? = nil) -> StoreError {
+  package static func damaged(_ message: String, file: String?, at byteOffset: Int? = nil) -> StoreError {
     StoreError(.damaged, message, file: file, byteOffset: byteOffset)
   }
 }

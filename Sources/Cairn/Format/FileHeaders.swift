@@ -2,10 +2,10 @@
 /// its sections stand beside each type.
 
 /// Files begin with these 16 bytes: damage by text-mode copies shows, and so does what the file is.
-enum Magic {
-  static let store = ascii("\u{89}CAIRN\r\n\u{1A}\nSTORE ")
-  static let segment = ascii("\u{89}CAIRN\r\n\u{1A}\nLOG   ")
-  static let checkpoint = ascii("\u{89}CAIRN\r\n\u{1A}\nINDEX ")
+package enum Magic {
+  package static let store = ascii("\u{89}CAIRN\r\n\u{1A}\nSTORE ")
+  package static let segment = ascii("\u{89}CAIRN\r\n\u{1A}\nLOG   ")
+  package static let checkpoint = ascii("\u{89}CAIRN\r\n\u{1A}\nINDEX ")
 
   private static func ascii(_ text: String) -> (UInt64, UInt64) {
     var words: [UInt64] = [0, 0]
@@ -17,9 +17,9 @@ enum Magic {
 }
 
 /// The version that this engine writes. Another major version cannot be read; feature words say the rest.
-enum FormatVersion {
-  static let major: UInt16 = 1
-  static let minor: UInt16 = 0
+package enum FormatVersion {
+  package static let major: UInt16 = 1
+  package static let minor: UInt16 = 0
 
   static func check(_ view: MemoryView, magic: (UInt64, UInt64), what: String, file: String) throws(StoreError) {
     guard view.load(0, as: UInt64.self) == magic.0, view.load(8, as: UInt64.self) == magic.1 else {
@@ -35,11 +35,11 @@ enum FormatVersion {
 }
 
 /// 128 random bits that tell stores apart.
-struct StoreIdentifier: Equatable, Sendable, CustomStringConvertible {
-  let low: UInt64
-  let high: UInt64
+package struct StoreIdentifier: Equatable, Sendable, CustomStringConvertible {
+  package let low: UInt64
+  package let high: UInt64
 
-  var description: String { String(hex: low) + String(hex: high) }
+  package var description: String { String(hex: low) + String(hex: high) }
 }
 
 extension String {
@@ -51,18 +51,18 @@ extension String {
 }
 
 /// SPEC 2: the file `STORE`.
-struct StoreHeader: Equatable {
-  static let byteCount = 4096
-  static let name = "STORE"
+package struct StoreHeader: Equatable {
+  package static let byteCount = 4096
+  package static let name = "STORE"
 
-  var identifier: StoreIdentifier
+  package var identifier: StoreIdentifier
   /// Seeds the hash of keys, so that nobody can prepare keys that share a bucket.
-  var hashSeed: UInt64
+  package var hashSeed: UInt64
   /// Milliseconds since 1970; for people.
-  var created: Int64
-  var incompatible: UInt64 = 0
-  var readOnlyCompatible: UInt64 = 0
-  var compatible: UInt64 = 0
+  package var created: Int64
+  package var incompatible: UInt64 = 0
+  package var readOnlyCompatible: UInt64 = 0
+  package var compatible: UInt64 = 0
 
   func encode(into view: MemoryView) {
     view.zero(0, Self.byteCount)
@@ -82,7 +82,7 @@ struct StoreHeader: Equatable {
   }
 
   /// - Parameter forWriting: whether read-only compatible features must be known too.
-  init(decoding view: MemoryView, file: String, forWriting: Bool) throws(StoreError) {
+  package init(decoding view: MemoryView, file: String, forWriting: Bool) throws(StoreError) {
     guard view.count >= Self.byteCount else {
       throw StoreError.damaged("the file is cut short", file: file, at: view.count)
     }
@@ -137,26 +137,26 @@ extension StoreHeader {
 }
 
 /// SPEC 3.1: the first bytes of a segment. Written and synced before the segment takes its name, never changed.
-struct SegmentHeader: Equatable {
-  static let byteCount = 256
+package struct SegmentHeader: Equatable {
+  package static let byteCount = 256
   /// Where the first record stands.
-  static let recordsStart = byteCount
+  package static let recordsStart = byteCount
 
-  var store: StoreIdentifier
+  package var store: StoreIdentifier
   /// 1 for the first segment of a store, one more for each later one.
-  var segment: UInt64
-  var epoch: UInt64
+  package var segment: UInt64
+  package var epoch: UInt64
   /// Seeds the checksums of the segment's records.
-  var salt: UInt64
-  var created: Int64
+  package var salt: UInt64
+  package var created: Int64
 
-  static func name(_ segment: UInt64) -> String {
+  package static func name(_ segment: UInt64) -> String {
     let digits = String(segment)
     return "segment-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".log"
   }
 
   /// The number in a file's name, if it is a segment's.
-  static func number(_ name: String) -> UInt64? {
+  package static func number(_ name: String) -> UInt64? {
     guard name.hasPrefix("segment-"), name.hasSuffix(".log"), let number = UInt64(name.dropFirst(8).dropLast(4)),
       self.name(number) == name
     else { return nil }
@@ -179,7 +179,7 @@ struct SegmentHeader: Equatable {
     view.store(view.slice(0, Self.byteCount - 8).hash(seed: 0), at: Self.byteCount - 8)
   }
 
-  init(decoding view: MemoryView, file: String) throws(StoreError) {
+  package init(decoding view: MemoryView, file: String) throws(StoreError) {
     guard view.count >= Self.byteCount else {
       throw StoreError.damaged("the segment is cut short", file: file, at: view.count)
     }

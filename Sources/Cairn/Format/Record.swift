@@ -1,72 +1,74 @@
 /// SPEC 4: one put, one delete, or one mark of the log itself.
-struct RecordHeader: Equatable {
-  static let byteCount = 32
+package struct RecordHeader: Equatable {
+  package static let byteCount = 32
 
-  enum Kind {
+  package enum Kind {
     /// 0 is never valid: reserved space reads as zeros.
-    static let put: UInt8 = 1
-    static let delete: UInt8 = 2
+    package static let put: UInt8 = 1
+    package static let delete: UInt8 = 2
     /// The segment ends here: closed, or continued in the next one. SPEC 4.3.
-    static let seal: UInt8 = 3
+    package static let seal: UInt8 = 3
     /// The first record of a segment: where the one before it ends. SPEC 4.4.
-    static let link: UInt8 = 4
+    package static let link: UInt8 = 4
     /// Set in the kind of records that a reader may skip when it does not know them.
-    static let skippable: UInt8 = 0x80
+    package static let skippable: UInt8 = 0x80
   }
 
-  enum Flags {
+  package enum Flags {
     /// The batch goes on with the next record.
-    static let moreFollows: UInt16 = 1 << 0
+    package static let moreFollows: UInt16 = 1 << 0
     /// Eight bytes of extension: the deadline in milliseconds since 1970.
-    static let expiry: UInt16 = 1 << 1
+    package static let expiry: UInt16 = 1 << 1
     /// All earlier segments were durable when this record was written.
-    static let earlierDurable: UInt16 = 1 << 8
+    package static let earlierDurable: UInt16 = 1 << 8
     /// Bits 0–7 must be understood by a reader, 8–15 need not be.
-    static let known: UInt16 = moreFollows | expiry | 0xFF00
+    package static let known: UInt16 = moreFollows | expiry | 0xFF00
   }
 
   // As it stands in the log, so that reading one is four loads.
-  var checksum: UInt64 = 0
-  var sequence: UInt64
+  package var checksum: UInt64 = 0
+  package var sequence: UInt64
   /// Bytes 16–23: value length, key length, kind, extension length.
   private var lengths: UInt64
   /// Bytes 24–31: flags, codec, a reserved byte, durable watermark.
   private var marks: UInt64
 
   @inline(__always)
-  var valueByteCount: Int { Int(truncatingIfNeeded: lengths & 0xFFFF_FFFF) }
+  package var valueByteCount: Int { Int(truncatingIfNeeded: lengths & 0xFFFF_FFFF) }
   @inline(__always)
-  var keyByteCount: Int { Int(truncatingIfNeeded: (lengths >> 32) & 0xFFFF) }
+  package var keyByteCount: Int { Int(truncatingIfNeeded: (lengths >> 32) & 0xFFFF) }
   @inline(__always)
-  var kind: UInt8 { UInt8(truncatingIfNeeded: lengths >> 48) }
+  package var kind: UInt8 { UInt8(truncatingIfNeeded: lengths >> 48) }
   /// Bytes between header and key, for the optional fields.
   @inline(__always)
-  var extensionByteCount: Int { Int(truncatingIfNeeded: lengths >> 56) * 8 }
+  package var extensionByteCount: Int { Int(truncatingIfNeeded: lengths >> 56) * 8 }
   @inline(__always)
-  var flags: UInt16 {
+  package var flags: UInt16 {
     get { UInt16(truncatingIfNeeded: marks) }
     set { marks = (marks & ~0xFFFF) | UInt64(newValue) }
   }
   /// 0: the value as it is.
   @inline(__always)
-  var codec: UInt8 { UInt8(truncatingIfNeeded: marks >> 16) }
+  package var codec: UInt8 { UInt8(truncatingIfNeeded: marks >> 16) }
   /// How much of the segment was known to be durable when this record was written, in bytes.
   @inline(__always)
-  var durableByteCount: Int {
+  package var durableByteCount: Int {
     get { Int(truncatingIfNeeded: marks >> 32) * 8 }
     set { marks = (marks & 0xFFFF_FFFF) | UInt64(newValue / 8) << 32 }
   }
 
   /// From the header's first byte to the last byte of padding.
   @inline(__always)
-  var recordByteCount: Int { Self.byteCount(key: keyByteCount, value: valueByteCount, extension: extensionByteCount) }
+  package var recordByteCount: Int {
+    Self.byteCount(key: keyByteCount, value: valueByteCount, extension: extensionByteCount)
+  }
   @inline(__always)
-  var keyOffset: Int { Self.byteCount + extensionByteCount }
+  package var keyOffset: Int { Self.byteCount + extensionByteCount }
   @inline(__always)
-  var valueOffset: Int { Self.byteCount + extensionByteCount + keyByteCount }
+  package var valueOffset: Int { Self.byteCount + extensionByteCount + keyByteCount }
 
   @inline(__always)
-  static func byteCount(key: Int, value: Int, extension extensionByteCount: Int) -> Int {
+  package static func byteCount(key: Int, value: Int, extension extensionByteCount: Int) -> Int {
     (byteCount + extensionByteCount + key + value + 7) & ~7
   }
 
@@ -79,7 +81,7 @@ struct RecordHeader: Equatable {
 
   /// Reads the header at `offset`; `nil` where the record cannot lie within the view or is no record at all.
   @inline(__always)
-  init?(decoding view: MemoryView, at offset: Int) {
+  package init?(decoding view: MemoryView, at offset: Int) {
     guard view.contains(offset, Self.byteCount) else { return nil }
     (checksum, sequence, lengths, marks) = view.loadFourWords(offset)
     guard kind != 0, valueByteCount <= Store.Limits.valueBytes, recordByteCount <= view.count - offset else {
@@ -113,34 +115,34 @@ struct RecordHeader: Equatable {
 
   /// Whether the record's bytes are what was written at this offset of this segment.
   @inline(__always)
-  func isIntact(_ bytes: MemoryView, offset: Int, salt: UInt64) -> Bool {
+  package func isIntact(_ bytes: MemoryView, offset: Int, salt: UInt64) -> Bool {
     checksum == bytes.slice(8, bytes.count - 8).hash(seed: Self.seed(salt: salt, offset: offset))
   }
 
   /// The deadline of an entry that has one, in milliseconds since 1970.
   @inline(__always)
-  func deadline(_ view: MemoryView, at offset: Int) -> Int64? {
+  package func deadline(_ view: MemoryView, at offset: Int) -> Int64? {
     guard flags & Flags.expiry != 0, extensionByteCount >= 8 else { return nil }
     return view.load(offset + Self.byteCount, as: Int64.self)
   }
 
   /// Whether this version knows what the record's optional fields mean.
   @inline(__always)
-  var isUnderstood: Bool { flags & ~Flags.known == 0 && codec == 0 }
+  package var isUnderstood: Bool { flags & ~Flags.known == 0 && codec == 0 }
 }
 
 /// SPEC 4.3: the value of a seal.
-struct SealValue: Equatable {
-  static let byteCount = 24
-  enum Reason {
-    static let closed: UInt32 = 1
-    static let continued: UInt32 = 2
+package struct SealValue: Equatable {
+  package static let byteCount = 24
+  package enum Reason {
+    package static let closed: UInt32 = 1
+    package static let continued: UInt32 = 2
   }
 
-  var reason: UInt32
-  var epoch: UInt64
+  package var reason: UInt32
+  package var epoch: UInt64
   /// The segment that follows; 0 after a close.
-  var next: UInt64
+  package var next: UInt64
 
   func encode(into view: MemoryView) {
     view.store(reason, at: 0)
@@ -155,7 +157,7 @@ struct SealValue: Equatable {
     self.next = next
   }
 
-  init?(decoding view: MemoryView) {
+  package init?(decoding view: MemoryView) {
     guard view.count >= Self.byteCount else { return nil }
     reason = view.load(0, as: UInt32.self)
     epoch = view.load(8, as: UInt64.self)
@@ -164,18 +166,18 @@ struct SealValue: Equatable {
 }
 
 /// SPEC 4.4: the value of a link.
-struct LinkValue: Equatable {
-  static let byteCount = 40
+package struct LinkValue: Equatable {
+  package static let byteCount = 40
 
   /// The segment before this one; 0 in the first.
-  var previous: UInt64
+  package var previous: UInt64
   /// Where its last valid record ends; what comes after that is void.
-  var previousEnd: UInt64
+  package var previousEnd: UInt64
   /// The checksum of that record.
-  var previousChecksum: UInt64
+  package var previousChecksum: UInt64
   /// How much of it was durable when this segment was begun.
-  var previousDurable: UInt64
-  var epoch: UInt64
+  package var previousDurable: UInt64
+  package var epoch: UInt64
 
   func encode(into view: MemoryView) {
     view.store(previous, at: 0)
@@ -193,7 +195,7 @@ struct LinkValue: Equatable {
     self.epoch = epoch
   }
 
-  init?(decoding view: MemoryView) {
+  package init?(decoding view: MemoryView) {
     guard view.count >= Self.byteCount else { return nil }
     previous = view.load(0, as: UInt64.self)
     previousEnd = view.load(8, as: UInt64.self)

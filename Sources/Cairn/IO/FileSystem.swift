@@ -3,12 +3,12 @@
 ///
 /// Dispatch is dynamic: reads of records never come here, and beside a system call (`pwrite`: 500 ns) a call through
 /// a protocol (2 ns) is not seen, while a generic engine would carry the parameter through every type.
-protocol FileSystem: Sendable {
+package protocol FileSystem: Sendable {
   /// Opens the directory, made first (and its name synced) when `creating` gives permissions.
   func openDirectory(_ path: String, creating permissions: UInt32?) throws(StoreError) -> any Directory
 }
 
-protocol Directory: AnyObject, Sendable {
+package protocol Directory: AnyObject, Sendable {
   /// As the user named it, for errors.
   var path: String { get }
   /// The names in it, without `.` and `..`, in no order.
@@ -29,7 +29,7 @@ protocol Directory: AnyObject, Sendable {
 }
 
 /// A regular file. Closed when the last reference goes.
-protocol File: AnyObject, Sendable {
+package protocol File: AnyObject, Sendable {
   /// Full path, for errors.
   var path: String { get }
   func byteCount() throws(StoreError) -> Int

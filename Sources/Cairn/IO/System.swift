@@ -2,7 +2,7 @@ internal import CCairn
 internal import Glibc
 
 /// System calls: the only file that imports the C library. `EINTR` is retried here and nowhere else.
-enum System {
+package enum System {
   /// The error of a failed call, for its `errno`.
   @inline(never)
   static func failure(_ operation: StaticString, _ path: String?, _ code: Int32 = errno, at offset: Int? = nil)
@@ -31,7 +31,7 @@ enum System {
   static let pageBytes = sysconf(Int32(_SC_PAGESIZE))
 
   /// Zeroed memory whose pages are not there until touched.
-  static func allocate(byteCount: Int) throws(StoreError) -> Mapping {
+  package static func allocate(byteCount: Int) throws(StoreError) -> Mapping {
     let base = unsafe mmap(
       nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let base = unsafe base, unsafe base != MAP_FAILED else { throw failure("mmap of memory", nil) }
@@ -82,8 +82,10 @@ enum System {
 }
 
 /// The file system of the machine.
-struct PosixFileSystem: FileSystem {
-  func openDirectory(_ path: String, creating permissions: UInt32?) throws(StoreError) -> any Directory {
+package struct PosixFileSystem: FileSystem {
+  package init() {}
+
+  package func openDirectory(_ path: String, creating permissions: UInt32?) throws(StoreError) -> any Directory {
     if path.isEmpty || path.utf8.contains(0) {
       throw StoreError(.invalidOption, "a store's path must not be empty nor hold a zero byte", file: path)
     }
@@ -107,6 +109,21 @@ struct PosixFileSystem: FileSystem {
       throw System.failure("open of the store's directory", path)
     }
     return PosixDirectory(path: path, descriptor: descriptor)
+  }
+
+  /// Whether somebody holds the lock of this file, which is not taken; `false` if there is no such file.
+  package func isLocked(_ path: String) throws(StoreError) -> Bool {
+    let file = unsafe path.withCString {
+      unsafe cairn_open_at(AT_FDCWD, $0, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0)
+    }
+    guard file >= 0 else {
+      if errno == ENOENT { return false }
+      throw System.failure("open of the lock file", path)
+    }
+    defer { close(file) }
+    let result = cairn_is_locked(file)
+    guard result >= 0 else { throw System.failure("look at the lock", path) }
+    return result > 0
   }
 
   private static func syncParent(of path: String) throws(StoreError) {

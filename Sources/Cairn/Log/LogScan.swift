@@ -55,5 +55,5 @@ struct LogScan {
 }
 
 extension RecordHeader {
-  var isOperation: Bool { kind == Kind.put || kind == Kind.delete }
+  package var isOperation: Bool { kind == Kind.put || kind == Kind.delete }
 }

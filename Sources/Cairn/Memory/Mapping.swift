@@ -2,9 +2,9 @@
 ///
 /// Released when the last reference goes; what readers may still be in is handed to the ``Reclaimer`` first.
 @safe
-final class Mapping: @unchecked Sendable {  // Immutable; what the bytes are is up to who shares them.
+package final class Mapping: @unchecked Sendable {  // Immutable; what the bytes are is up to who shares them.
   private let base: UnsafeMutableRawPointer
-  let byteCount: Int
+  package let byteCount: Int
   private let release: @Sendable (UnsafeMutableRawPointer, Int) -> Void
 
   /// Takes over memory of `byteCount` bytes that `release` gives back.
@@ -18,7 +18,7 @@ final class Mapping: @unchecked Sendable {  // Immutable; what the bytes are is 
     unsafe self.release = release
   }
 
-  var view: MemoryView { unsafe MemoryView(base, count: byteCount) }
+  package var view: MemoryView { unsafe MemoryView(base, count: byteCount) }
 
   @unsafe var pointer: UnsafeMutableRawPointer { unsafe base }
 

@@ -6,9 +6,9 @@ internal import CCairn
 /// the caller, a read guard (``ReaderSlot``), or a closure's argument. Kept in one small type so that nothing else in
 /// the engine does arithmetic on pointers.
 @safe
-struct MemoryView {
+package struct MemoryView {
   private let base: UnsafeMutableRawPointer
-  let count: Int
+  package let count: Int
 
   @inline(__always)
   init(_ base: UnsafeMutableRawPointer, count: Int) {
@@ -30,7 +30,7 @@ struct MemoryView {
 
   /// The bytes of a span: valid as long as the span is, which the caller's parameter is.
   @inline(__always)
-  init(_ span: borrowing RawSpan) {
+  package init(_ span: borrowing RawSpan) {
     // An empty span may have no address; no byte of it is ever read.
     self = unsafe span.withUnsafeBytes { buffer in
       unsafe MemoryView(
@@ -39,17 +39,17 @@ struct MemoryView {
   }
 
   /// No bytes.
-  static var empty: MemoryView {
+  package static var empty: MemoryView {
     unsafe MemoryView(UnsafeMutableRawPointer(bitPattern: 1).unsafelyUnwrapped, count: 0)
   }
 
   @inline(__always)
-  func contains(_ offset: Int, _ length: Int) -> Bool {
+  package func contains(_ offset: Int, _ length: Int) -> Bool {
     offset >= 0 && length >= 0 && offset <= count && length <= count - offset
   }
 
   @inline(__always)
-  func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as _: T.Type) -> T {
+  package func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as _: T.Type) -> T {
     precondition(contains(offset, MemoryLayout<T>.size), "load outside of memory view")
     // SAFETY: checked above; any bit pattern is an integer.
     return T(littleEndian: unsafe base.loadUnaligned(fromByteOffset: offset, as: T.self))
@@ -70,7 +70,7 @@ struct MemoryView {
   }
 
   @inline(__always)
-  func loadFourWords(_ offset: Int) -> (UInt64, UInt64, UInt64, UInt64) {
+  package func loadFourWords(_ offset: Int) -> (UInt64, UInt64, UInt64, UInt64) {
     precondition(contains(offset, 32), "load outside of memory view")
     // SAFETY: checked above; any bit pattern is an integer. One vector load would be taken apart through the stack.
     let first = unsafe base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
@@ -90,31 +90,31 @@ struct MemoryView {
   }
 
   @inline(__always)
-  func slice(_ offset: Int, _ length: Int) -> MemoryView {
+  package func slice(_ offset: Int, _ length: Int) -> MemoryView {
     precondition(contains(offset, length), "slice outside of memory view")
     return unsafe MemoryView(base + offset, count: length)
   }
 
   @inline(__always)
-  func isEqual(to other: MemoryView) -> Bool {
+  package func isEqual(to other: MemoryView) -> Bool {
     // SAFETY: both lengths are the same, and each is its view's own.
     unsafe count == other.count && cairn_equal(base, other.base, count) != 0
   }
 
   /// Whether the bytes from `offset` on, as many as `other` has, are the same.
   @inline(__always)
-  func isEqual(to other: MemoryView, at offset: Int) -> Bool {
+  package func isEqual(to other: MemoryView, at offset: Int) -> Bool {
     precondition(contains(offset, other.count), "comparison outside of memory view")
     // SAFETY: checked above.
     return unsafe cairn_equal(base + offset, other.base, other.count) != 0
   }
 
   @inline(__always)
-  func hash(seed: UInt64) -> UInt64 { unsafe cairn_hash(base, count, seed) }
+  package func hash(seed: UInt64) -> UInt64 { unsafe cairn_hash(base, count, seed) }
 
   /// The same function, without a call where the view is a short key.
   @inline(__always)
-  func keyHash(seed: UInt64) -> UInt64 { unsafe cairn_hash_key(base, count, seed) }
+  package func keyHash(seed: UInt64) -> UInt64 { unsafe cairn_hash_key(base, count, seed) }
 
   @inline(__always)
   func prefetch(_ offset: Int) {
@@ -122,13 +122,13 @@ struct MemoryView {
     unsafe cairn_prefetch(base + offset)
   }
 
-  func isZero(_ offset: Int, _ length: Int) -> Bool {
+  package func isZero(_ offset: Int, _ length: Int) -> Bool {
     for at in offset..<offset + length where load(at, as: UInt8.self) != 0 { return false }
     return true
   }
 
   /// A copy of the bytes on the heap.
-  func array() -> [UInt8] {
+  package func array() -> [UInt8] {
     // SAFETY: exactly `count` bytes are initialized from as many.
     unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       if let target = buffer.baseAddress {
@@ -143,7 +143,7 @@ struct MemoryView {
 
   /// Calls `body` with the bytes as a span that cannot leave it.
   @inline(__always)
-  func lend<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+  package func lend<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
     // SAFETY: the owner keeps the memory while this is called.
     try body(unsafe RawSpan(_unsafeStart: base, byteCount: count))
   }

@@ -1,36 +1,36 @@
 /// SPEC 5: the index as a file. It is a cache: whatever does not fit the log exactly is ignored.
-struct CheckpointHeader: Equatable {
-  static let byteCount = 4096
-  static let name = "index.checkpoint"
-  static let shardBytes = 32
-  static let segmentBytes = 48
+package struct CheckpointHeader: Equatable {
+  package static let byteCount = 4096
+  package static let name = "index.checkpoint"
+  package static let shardBytes = 32
+  package static let segmentBytes = 48
   /// Where the shards' directory stands, and the first buckets after it.
-  static let directoryStart = byteCount
-  static let directoryBytes = HashIndex.shards * shardBytes
-  static let bucketsStart = directoryStart + directoryBytes
+  package static let directoryStart = byteCount
+  package static let directoryBytes = HashIndex.shards * shardBytes
+  package static let bucketsStart = directoryStart + directoryBytes
 
-  var store: StoreIdentifier
-  var hashSeed: UInt64
-  var epoch: UInt64
+  package var store: StoreIdentifier
+  package var hashSeed: UInt64
+  package var epoch: UInt64
   /// Replay begins here: nothing before this place is missing in any shard.
-  var startSegment: UInt64
-  var startOffset: Int
-  var startSequence: UInt64
+  package var startSegment: UInt64
+  package var startOffset: Int
+  package var startSequence: UInt64
   /// Everything before this place is durable, and counted in the segments' live bytes.
-  var endSegment: UInt64
-  var endOffset: Int
-  var endSequence: UInt64
+  package var endSegment: UInt64
+  package var endOffset: Int
+  package var endSequence: UInt64
   /// The last record before that place, which proves that the log is the one that was covered.
-  var lastOffset: Int
-  var lastChecksum: UInt64
-  var liveEntries: UInt64
-  var directoryChecksum: UInt64 = 0
+  package var lastOffset: Int
+  package var lastChecksum: UInt64
+  package var liveEntries: UInt64
+  package var directoryChecksum: UInt64 = 0
   /// The table of segments, after the last buckets.
-  var segmentsOffset = 0
-  var segmentCount = 0
-  var segmentsChecksum: UInt64 = 0
+  package var segmentsOffset = 0
+  package var segmentCount = 0
+  package var segmentsChecksum: UInt64 = 0
 
-  var fileByteCount: Int { segmentsOffset + segmentCount * Self.segmentBytes }
+  package var fileByteCount: Int { segmentsOffset + segmentCount * Self.segmentBytes }
 
   func encode(into view: MemoryView) {
     view.zero(0, Self.byteCount)
@@ -61,7 +61,7 @@ struct CheckpointHeader: Equatable {
   }
 
   /// `nil` if it is not a whole header of this version.
-  init?(decoding view: MemoryView) {
+  package init?(decoding view: MemoryView) {
     guard view.count >= Self.byteCount, view.load(0, as: UInt64.self) == Magic.checkpoint.0,
       view.load(8, as: UInt64.self) == Magic.checkpoint.1, view.load(16, as: UInt16.self) == FormatVersion.major,
       view.load(Self.byteCount - 8, as: UInt64.self) == view.slice(0, Self.byteCount - 8).hash(seed: 0),
@@ -106,13 +106,13 @@ struct CheckpointHeader: Equatable {
 }
 
 /// SPEC 5.2: one shard in a checkpoint.
-struct CheckpointShard: Equatable {
-  var offset: Int
-  var buckets: Int
-  var entries: Int
-  var checksum: UInt64
+package struct CheckpointShard: Equatable {
+  package var offset: Int
+  package var buckets: Int
+  package var entries: Int
+  package var checksum: UInt64
   /// The shard has every operation up to this one, and none after it.
-  var sequence: UInt64
+  package var sequence: UInt64
 
   func encode(into view: MemoryView) {
     view.store(UInt64(offset), at: 0)
@@ -131,7 +131,7 @@ struct CheckpointShard: Equatable {
     self.sequence = sequence
   }
 
-  init(decoding view: MemoryView) {
+  package init(decoding view: MemoryView) {
     offset = Int(truncatingIfNeeded: view.load(0, as: UInt64.self))
     buckets = Int(view.load(8, as: UInt32.self))
     entries = Int(view.load(12, as: UInt32.self))
@@ -140,7 +140,7 @@ struct CheckpointShard: Equatable {
   }
 
   /// Whether the buckets lie in the file and can hold the entries.
-  func isPlausible(from start: Int, to end: Int) -> Bool {
+  package func isPlausible(from start: Int, to end: Int) -> Bool {
     if buckets == 0 { return entries == 0 }
     return buckets <= BucketTable.bucketsMax && entries < buckets * BucketTable.entries && offset >= start
       && offset <= end && offset % BucketTable.bucketBytes == 0
@@ -149,13 +149,13 @@ struct CheckpointShard: Equatable {
 }
 
 /// SPEC 5.3: one segment in a checkpoint.
-struct CheckpointSegment: Equatable {
-  var number: UInt64
-  var salt: UInt64
+package struct CheckpointSegment: Equatable {
+  package var number: UInt64
+  package var salt: UInt64
   /// Where its last record ends; of the last one, as far as it is covered.
-  var end: Int
-  var liveBytes: Int64
-  var firstSequence: UInt64
+  package var end: Int
+  package var liveBytes: Int64
+  package var firstSequence: UInt64
 
   func encode(into view: MemoryView) {
     view.store(number, at: 0)
@@ -174,7 +174,7 @@ struct CheckpointSegment: Equatable {
     self.firstSequence = firstSequence
   }
 
-  init(decoding view: MemoryView) {
+  package init(decoding view: MemoryView) {
     number = view.load(0, as: UInt64.self)
     salt = view.load(8, as: UInt64.self)
     end = Int(truncatingIfNeeded: view.load(16, as: UInt64.self))

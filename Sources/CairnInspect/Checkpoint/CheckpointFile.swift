@@ -1,0 +1,103 @@
+internal import Cairn
+
+/// The checkpoint of the index (SPEC 5), read but for its buckets.
+struct CheckpointFile {
+  let path: String
+  let header: CheckpointHeader
+  let shards: [CheckpointShard]
+  let segments: [CheckpointSegment]
+  let window: FileWindow
+
+  /// The log was on the disk up to here when the checkpoint was written.
+  var covered: LogPlace { LogPlace(segment: header.endSegment, offset: header.endOffset) }
+
+  enum State {
+    case absent
+    /// Nothing is wrong with it, but the engine does not use it.
+    case ignored(Finding)
+    case damaged(Finding)
+    case usable(CheckpointFile)
+
+    var file: CheckpointFile? {
+      if case .usable(let file) = self { return file }
+      return nil
+    }
+  }
+
+  /// To be called before the log is looked at: what a checkpoint covers is in the log before it gets its name.
+  static func load(_ store: StoreDirectory) throws(StoreError) -> State {
+    do throws(StoreError) {
+      guard let file = try store.directory.open(CheckpointHeader.name, forWriting: false) else { return .absent }
+      return try load(FileWindow(file, byteCount: try file.byteCount()), file.path, store)
+    } catch {
+      guard let finding = Finding(error) else { throw error }
+      return .damaged(finding)
+    }
+  }
+
+  private static func load(_ window: FileWindow, _ path: String, _ store: StoreDirectory) throws(StoreError) -> State {
+    func damaged(_ message: String, at offset: Int) -> StoreError { .damaged(message, file: path, at: offset) }
+    guard let first = try window.bytes(at: 0, CheckpointHeader.byteCount) else {
+      throw damaged("the checkpoint is cut short", at: window.byteCount)
+    }
+    if first.loadFourWords(0).0 == Magic.checkpoint.0, first.loadFourWords(0).1 == Magic.checkpoint.1 {
+      let major = UInt16(truncatingIfNeeded: first.loadFourWords(0).2)
+      if major != FormatVersion.major {
+        return .ignored(Finding(.note, "the checkpoint has the format version \(major) and is not used", file: path))
+      }
+    }
+    guard let header = CheckpointHeader(decoding: first) else {
+      throw damaged("the header of the checkpoint is damaged", at: 0)
+    }
+    guard header.store == store.header.identifier, header.hashSeed == store.header.hashSeed else {
+      return .ignored(Finding(.note, "the checkpoint belongs to another store and is not used", file: path))
+    }
+    guard header.fileByteCount == window.byteCount, header.segmentsOffset >= CheckpointHeader.bucketsStart else {
+      throw damaged("the checkpoint is cut short, or longer than it should be", at: window.byteCount)
+    }
+    guard let directory = try window.bytes(at: CheckpointHeader.directoryStart, CheckpointHeader.directoryBytes),
+      directory.hash(seed: 0) == header.directoryChecksum
+    else { throw damaged("the directory of the shards fails its checksum", at: CheckpointHeader.directoryStart) }
+    let shardBytes = CheckpointHeader.shardBytes
+    let shards = (0..<CheckpointHeader.directoryBytes / shardBytes).map {
+      CheckpointShard(decoding: directory.slice($0 * shardBytes, shardBytes))
+    }
+    for (number, shard) in shards.enumerated()
+    where !shard.isPlausible(from: CheckpointHeader.bucketsStart, to: header.segmentsOffset) {
+      let at = CheckpointHeader.directoryStart + number * shardBytes
+      throw damaged("the directory of the shards has an impossible entry", at: at)
+    }
+    let segments = try loadSegments(window, header, path)
+    guard segments.last?.number == header.endSegment else {
+      throw damaged("the table of segments does not end where the checkpoint does", at: header.segmentsOffset)
+    }
+    let checkpoint = CheckpointFile(path: path, header: header, shards: shards, segments: segments, window: window)
+    return try checkpoint.fitted(to: store)
+  }
+
+  private static func loadSegments(
+    _ window: FileWindow, _ header: CheckpointHeader, _ path: String
+  ) throws(StoreError) -> [CheckpointSegment] {
+    let entryBytes = CheckpointHeader.segmentBytes
+    guard let table = try window.bytes(at: header.segmentsOffset, header.segmentCount * entryBytes),
+      table.hash(seed: 0) == header.segmentsChecksum
+    else {
+      throw StoreError.damaged("the table of segments fails its checksum", file: path, at: header.segmentsOffset)
+    }
+    return (0..<header.segmentCount).map {
+      CheckpointSegment(decoding: table.slice($0 * entryBytes, entryBytes))
+    }
+  }
+
+  /// Whether it was written for the log that is there.
+  private func fitted(to store: StoreDirectory) throws(StoreError) -> State {
+    // A segment that is not there, or cannot be read, is found when the log is.
+    guard let segment = segments.last, let reader = try? SegmentReader(segment.number, in: store) else {
+      return .usable(self)
+    }
+    if reader.header.salt != segment.salt {
+      return .ignored(Finding(.note, "the checkpoint belongs to another log and is not used", file: path))
+    }
+    return .usable(self)
+  }
+}

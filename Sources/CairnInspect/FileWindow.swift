@@ -1,0 +1,48 @@
+internal import Cairn
+
+/// Reads a file through a buffer of bounded size. Nothing outside of the file's length at the start is asked for.
+///
+/// Views that it returns are valid until the next call.
+final class FileWindow {
+  static let readAhead = 4 << 20
+
+  let file: any File
+  let byteCount: Int
+  private var memory: Mapping?
+  private var start = 0
+  private var filled = 0
+
+  init(_ file: any File, byteCount: Int) {
+    self.file = file
+    self.byteCount = byteCount
+  }
+
+  /// The bytes at a place; `nil` where the file ends before (it may have become shorter meanwhile).
+  ///
+  /// - Parameter readAhead: how much is read at once if the bytes are not there yet.
+  func bytes(at offset: Int, _ count: Int, readAhead: Int = FileWindow.readAhead) throws(StoreError) -> MemoryView? {
+    guard offset >= 0, count >= 0, offset <= byteCount, count <= byteCount - offset else { return nil }
+    if count == 0 { return .empty }
+    if offset < start || count > filled - (offset - start) {
+      try fill(from: offset, min(max(count, readAhead), byteCount - offset))
+    }
+    guard let memory, count <= filled - (offset - start) else { return nil }
+    return memory.view.slice(offset - start, count)
+  }
+
+  /// Reads anew at the next call: a writer may have been here.
+  func forget() { (start, filled) = (0, 0) }
+
+  private func fill(from offset: Int, _ count: Int) throws(StoreError) {
+    forget()
+    // Grown for a large record; given back when that has been read.
+    let capacity = memory?.byteCount ?? 0
+    if capacity < count || capacity > max(4 * count, 2 * Self.readAhead) {
+      memory = nil
+      memory = try System.allocate(byteCount: (max(count, 4096) + 4095) & ~4095)
+    }
+    guard let memory else { return }
+    filled = try file.read(into: memory.view.slice(0, count), at: offset)
+    start = offset
+  }
+}

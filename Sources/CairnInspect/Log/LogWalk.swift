@@ -1,0 +1,297 @@
+internal import Cairn
+
+/// Reads the log from its first record to its end, by the rules of recovery (SPEC 6) but without an index: so it
+/// comes to the same state by another way, and changes nothing.
+///
+/// A writer may be at work meanwhile. What it adds after a place has been read is not seen; everything seen is a state
+/// that the store was in.
+struct LogWalk<Visitor: LogVisitor> {
+  enum Depth {
+    /// Sealed segments are not read: what the links between them say is believed.
+    case ends
+    /// Every record, up to the first damage.
+    case records
+    /// Every record; after damage, reading goes on where a valid record stands again.
+    case everything
+  }
+
+  let store: StoreDirectory
+  let depth: Depth
+  /// Where the log was on the disk, as a checkpoint tells.
+  let covered: LogPlace?
+  var visitor: Visitor
+  var report = LogReport()
+  /// The segments that were there at the start.
+  var numbers: [UInt64] = []
+  var cursor = Cursor()
+  /// Segments behind the end of the log.
+  var unused: [SegmentReport] = []
+
+  init(_ store: StoreDirectory, depth: Depth, covered: LogPlace?, visitor: Visitor) {
+    self.store = store
+    self.depth = depth
+    self.covered = covered
+    self.visitor = visitor
+  }
+
+  struct Cursor {
+    var sequence: UInt64 = 0
+    /// Of the last record.
+    var checksum: UInt64 = 0
+    /// Where the last record ends.
+    var hole = SegmentHeader.recordsStart
+    /// The last record is a seal that leads to the next segment, or one that closes the store.
+    var isContinued = false
+    var isClosed = false
+    /// Of the batch whose end has not been seen: where it begins, and the sequence before it.
+    var batch: (start: Int, sequence: UInt64, operations: Int)?
+    /// After damage, the sequence of the next record is taken as it comes.
+    var isAdrift = false
+    /// Why a record with a valid checksum is not where it belongs.
+    var refusal: String?
+
+    /// Where the last whole operation ends.
+    var end: Int { batch?.start ?? hole }
+  }
+
+  /// A segment's file, if it is there and can be read.
+  struct Opened {
+    let number: UInt64
+    var exists = false
+    var reader: SegmentReader?
+  }
+
+  mutating func run() throws(StoreError) {
+    numbers = try store.segmentNumbers()
+    guard let first = numbers.first else {
+      return note(.damaged, "the store has no segments", store.path)
+    }
+    var opened = try open(first)
+    if let previous = try opened.reader?.link()?.value.previous, previous != 0 { noteMissing(previous) }
+    // A log that has lost its beginning cannot be understood by its sequences, but it can be checked.
+    cursor.isAdrift = report.damage != nil && depth == .everything
+    while true {
+      var next = try open(opened.number + 1)
+      var isGoingOn = depth == .everything
+      if let reader = opened.reader { isGoingOn = try read(reader, &next) }
+      report.lastSequence = cursor.sequence
+      guard isGoingOn else { break }
+      if !next.exists {
+        guard let later = numbers.first(where: { $0 > next.number }) else { break }
+        noteMissing(next.number)
+        if depth != .everything { break }
+        next = try open(later)
+        cursor.isAdrift = true
+      }
+      opened = next
+    }
+    report.segments += unused
+    report.isClosed = report.isClosed && report.damage == nil
+  }
+
+  // MARK: Files
+
+  mutating func open(_ number: UInt64) throws(StoreError) -> Opened {
+    var opened = Opened(number: number)
+    do throws(StoreError) {
+      opened.reader = try SegmentReader(number, in: store)
+      opened.exists = opened.reader != nil
+    } catch {
+      guard let finding = Finding(error) else { throw error }
+      report.findings.add(finding)
+      opened.exists = true
+    }
+    if let reader = opened.reader, reader.fileByteCount > reader.byteCount {
+      note(.damaged, "the file is longer than a segment can be", reader.path, reader.byteCount)
+    }
+    return opened
+  }
+
+  mutating func note(_ severity: Finding.Severity, _ message: String, _ file: String, _ offset: Int? = nil) {
+    report.findings.add(Finding(severity, message, file: file, at: offset))
+  }
+
+  mutating func noteMissing(_ number: UInt64) {
+    note(.damaged, "a segment is missing", store.filePath(SegmentHeader.name(number)))
+  }
+
+  // MARK: One segment
+
+  /// Returns whether the log goes on in the next segment.
+  private mutating func read(_ reader: SegmentReader, _ next: inout Opened) throws(StoreError) -> Bool {
+    var link = try link(to: reader, in: next)
+    begin(reader)
+    if depth == .ends, let link, link.value.previousEnd <= reader.byteCount {
+      try skip(reader, to: link)
+      return true
+    }
+    while true {
+      var limit = reader.byteCount
+      if let link { limit = Int(min(link.value.previousEnd, UInt64(limit))) }
+      try readRecords(reader, upTo: limit)
+      if link == nil && cursor.isContinued {
+        // The next segment was begun before the seal was written, but after we looked, if a writer is at work.
+        if !next.exists { next = try open(reader.number + 1) }
+        link = try self.link(to: reader, in: next)
+      }
+      if let link, cursor.batch == nil, cursor.hole == link.value.previousEnd,
+        cursor.checksum == link.value.previousChecksum
+      {
+        finish(cursor.isContinued ? .continued : .cut)
+        return true
+      }
+      switch try judge(reader, link, &next, limit) {
+      case .again:
+        reader.forget()
+      case .end(let tornBytes):
+        finish(cursor.isClosed ? .closed : .open(tornBytes: tornBytes))
+        report.isClosed = cursor.isClosed && cursor.hole == reader.fileByteCount && !next.exists
+        return false
+      case .damaged(let resumption):
+        guard depth == .everything, let resumption, resumption < limit else {
+          // It may be the next one that is missing.
+          finish(cursor.isContinued ? .continued : .damaged)
+          cursor.isAdrift = true
+          return depth == .everything
+        }
+        cursor.isAdrift = true
+        dropBatch()
+        cursor.hole = resumption
+      }
+    }
+  }
+
+  private mutating func begin(_ reader: SegmentReader) {
+    var segment = SegmentReport(number: reader.number)
+    segment.byteCount = reader.fileByteCount
+    segment.epoch = reader.header.epoch
+    segment.salt = reader.header.salt
+    segment.created = reader.header.created
+    segment.firstSequence = cursor.sequence &+ 1
+    report.segments.append(segment)
+    report.epoch = max(report.epoch, reader.header.epoch)
+    cursor.hole = SegmentHeader.recordsStart
+    cursor.batch = nil
+    cursor.isContinued = false
+  }
+
+  private mutating func finish(_ ending: SegmentReport.Ending) {
+    let end = cursor.end
+    dropBatch()
+    let last = report.segments.count - 1
+    report.segments[last].end = end
+    report.segments[last].lastSequence = cursor.sequence
+    report.segments[last].ending = ending
+  }
+
+  /// Believes a link instead of reading the segment before it.
+  private mutating func skip(_ reader: SegmentReader, to link: SegmentLink) throws(StoreError) {
+    report.segments[report.segments.count - 1].operations = Int(truncatingIfNeeded: link.sequence &- cursor.sequence)
+    cursor.sequence = link.sequence
+    cursor.checksum = link.value.previousChecksum
+    cursor.hole = Int(link.value.previousEnd)
+    let seal = cursor.hole - RecordHeader.byteCount - SealValue.byteCount
+    let last = try reader.record(at: max(seal, SegmentHeader.recordsStart), upTo: cursor.hole, readAhead: 4096)
+    finish(last?.header.kind == RecordHeader.Kind.seal ? .continued : .cut)
+  }
+
+  /// The link of the next segment, if it leads here.
+  private mutating func link(to reader: SegmentReader, in next: Opened) throws(StoreError) -> SegmentLink? {
+    guard let following = next.reader, let link = try following.link() else { return nil }
+    guard link.value.previous == reader.number, link.value.previousEnd >= SegmentHeader.recordsStart else {
+      note(
+        .damaged, "the segment does not follow the one before it", following.path, SegmentHeader.recordsStart)
+      return nil
+    }
+    return link
+  }
+
+  // MARK: Records
+
+  private mutating func readRecords(_ reader: SegmentReader, upTo limit: Int) throws(StoreError) {
+    cursor.refusal = nil
+    while cursor.hole < limit, let record = try reader.record(at: cursor.hole, upTo: limit) {
+      guard try accept(record, reader) else { return }
+      cursor.hole = record.end
+      cursor.checksum = record.header.checksum
+      report.records += 1
+      report.recordBytes += record.bytes.count
+    }
+  }
+
+  /// Whether the record may stand where it does. Takes it over.
+  private mutating func accept(_ record: LogRecord, _ reader: SegmentReader) throws(StoreError) -> Bool {
+    let header = record.header
+    let isFirst = record.offset == SegmentHeader.recordsStart
+    if cursor.isAdrift {
+      cursor.isAdrift = false
+      cursor.sequence = header.isOperation ? header.sequence &- 1 : header.sequence
+    }
+    if header.isOperation { return try acceptOperation(record, reader, isFirst: isFirst) }
+    guard header.sequence == cursor.sequence, cursor.batch == nil else {
+      return refuse("a mark of the log stands within a batch or out of sequence")
+    }
+    switch header.kind {
+    case RecordHeader.Kind.link:
+      guard isFirst, let link = LinkValue(decoding: record.value) else { return refuse("a link is out of place") }
+      report.epoch = max(report.epoch, link.epoch)
+      (cursor.isClosed, cursor.isContinued) = (false, false)
+    case RecordHeader.Kind.seal:
+      guard let seal = SealValue(decoding: record.value) else { return refuse("a seal is cut short") }
+      report.epoch = max(report.epoch, seal.epoch)
+      cursor.isClosed = seal.reason == SealValue.Reason.closed
+      cursor.isContinued = seal.reason == SealValue.Reason.continued
+    case let kind where kind & RecordHeader.Kind.skippable != 0:
+      break
+    default:
+      throw StoreError(
+        .unsupportedFormat, "the log holds records of the unknown kind \(header.kind), of a newer version",
+        file: reader.path, byteOffset: record.offset)
+    }
+    return true
+  }
+
+  private mutating func acceptOperation(
+    _ record: LogRecord, _ reader: SegmentReader, isFirst: Bool
+  ) throws(StoreError) -> Bool {
+    let header = record.header
+    // Sequences and epochs may be anything in a hostile file: nothing traps, here and below.
+    guard header.sequence == cursor.sequence &+ 1 else {
+      return refuse("an operation has the sequence \(header.sequence) where \(cursor.sequence &+ 1) is due")
+    }
+    guard header.keyByteCount > 0 else { return refuse("a record has an empty key") }
+    guard !isFirst else { return refuse("a segment begins without a link") }
+    if !header.isUnderstood && depth == .everything {
+      note(.notUnderstood, "a record uses a feature of a newer version", reader.path, record.offset)
+    }
+    let isContinued = header.flags & RecordHeader.Flags.moreFollows != 0
+    if isContinued && cursor.batch == nil { cursor.batch = (record.offset, cursor.sequence, 0) }
+    cursor.sequence = header.sequence
+    // After a close, the next session writes here.
+    if cursor.isClosed { report.epoch &+= 1 }
+    (cursor.isClosed, cursor.isContinued) = (false, false)
+    try visitor.add(record, segment: reader.number)
+    if isContinued {
+      cursor.batch?.operations += 1
+    } else {
+      report.segments[report.segments.count - 1].operations += 1 + (cursor.batch?.operations ?? 0)
+      cursor.batch = nil
+      try visitor.commit()
+    }
+    return true
+  }
+
+  private mutating func refuse(_ reason: String) -> Bool {
+    cursor.refusal = reason
+    return false
+  }
+
+  /// Takes back a batch that has no end.
+  mutating func dropBatch() {
+    guard let batch = cursor.batch else { return }
+    visitor.drop()
+    cursor.sequence = batch.sequence
+    cursor.hole = batch.start
+    cursor.batch = nil
+  }
+}

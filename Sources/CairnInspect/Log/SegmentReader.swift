@@ -1,0 +1,143 @@
+internal import Cairn
+
+/// A record whose checksum was right. Its bytes are valid until the next one is read.
+struct LogRecord {
+  let header: RecordHeader
+  let offset: Int
+  let bytes: MemoryView
+
+  var end: Int { offset + bytes.count }
+  var key: MemoryView { bytes.slice(header.keyOffset, header.keyByteCount) }
+  var value: MemoryView { bytes.slice(header.valueOffset, header.valueByteCount) }
+  var deadline: Int64? { header.deadline(bytes, at: 0) }
+}
+
+/// What the first record of a segment says about the one before (SPEC 4.4).
+struct SegmentLink {
+  let value: LinkValue
+  /// The last one of the segment before.
+  let sequence: UInt64
+}
+
+/// Reads the records of one segment.
+final class SegmentReader {
+  /// No segment is longer: it holds at least one record, and the longest has a value of 1 GiB.
+  static let byteCountMax = Store.Limits.valueBytes + 1 << 20
+
+  let number: UInt64
+  let path: String
+  let header: SegmentHeader
+  /// The length of the file, also if that is more than is read.
+  let fileByteCount: Int
+  private let window: FileWindow
+
+  var byteCount: Int { window.byteCount }
+
+  /// `nil` if there is no such file.
+  init?(_ number: UInt64, in store: StoreDirectory) throws(StoreError) {
+    guard let file = try store.directory.open(SegmentHeader.name(number), forWriting: false) else { return nil }
+    fileByteCount = try file.byteCount()
+    window = FileWindow(file, byteCount: min(fileByteCount, Self.byteCountMax))
+    let first = try window.bytes(at: 0, min(window.byteCount, SegmentHeader.byteCount), readAhead: 4096)
+    header = try SegmentHeader(decoding: first ?? .empty, file: file.path)
+    guard header.store == store.header.identifier, header.segment == number else {
+      throw StoreError.damaged("the segment belongs to another store or place", file: file.path, at: 24)
+    }
+    self.number = number
+    path = file.path
+  }
+
+  /// The record at a place, if one stands there that ends by `limit` and verifies.
+  func record(
+    at offset: Int, upTo limit: Int, readAhead: Int = FileWindow.readAhead
+  ) throws(StoreError) -> LogRecord? {
+    let room = min(limit, byteCount) - offset
+    guard room >= RecordHeader.byteCount,
+      let start = try window.bytes(at: offset, RecordHeader.byteCount, readAhead: readAhead)
+    else { return nil }
+    guard let claimed = Self.claimedByteCount(start), claimed <= room,
+      let bytes = try window.bytes(at: offset, claimed, readAhead: readAhead),
+      let header = RecordHeader(decoding: bytes, at: 0), header.recordByteCount == claimed,
+      header.isIntact(bytes, offset: offset, salt: self.header.salt)
+    else { return nil }
+    return LogRecord(header: header, offset: offset, bytes: bytes)
+  }
+
+  /// How long the record says it is (SPEC 4.1), before anything of it is believed; `nil` if it is none.
+  private static func claimedByteCount(_ start: MemoryView) -> Int? {
+    let lengths = start.loadFourWords(0).2
+    let value = Int(lengths & 0xFFFF_FFFF)
+    if lengths >> 48 & 0xFF == 0 || value > Store.Limits.valueBytes { return nil }
+    return RecordHeader.byteCount(
+      key: Int(lengths >> 32 & 0xFFFF), value: value, extension: Int(lengths >> 56) * 8)
+  }
+
+  /// The segment's link as it is at this moment; `nil` while it has none.
+  func link() throws(StoreError) -> SegmentLink? {
+    window.forget()
+    defer { window.forget() }
+    guard let record = try record(at: SegmentHeader.recordsStart, upTo: byteCount, readAhead: 4096),
+      record.header.kind == RecordHeader.Kind.link, let value = LinkValue(decoding: record.value)
+    else { return nil }
+    return SegmentLink(value: value, sequence: record.header.sequence)
+  }
+
+  /// Reads anew: a writer may have gone on.
+  func forget() { window.forget() }
+
+  /// What stands behind a place where the log cannot be read on.
+  struct Behind {
+    /// The first valid record.
+    var next: Int?
+    /// Whether a valid record tells that the place had been on the disk when it was written.
+    var isProof = false
+    /// Where what is not zero ends.
+    var usedEnd: Int
+  }
+
+  /// - Parameters:
+  ///   - end: where the last whole operation ends; a proof is about this place.
+  ///   - isProven: whether a proof need not be looked for.
+  ///
+  /// Bounded as recovery is: hostile bytes could claim long records at every place; after hashing sixteen times the
+  /// segment's size, what stands behind is taken for the rest of a torn write.
+  func look(behind hole: Int, end: Int, isProven: Bool) throws(StoreError) -> Behind {
+    var result = Behind(usedEnd: end)
+    var budget = 16 * byteCount
+    var at = hole & ~7
+    while at + 8 <= byteCount {
+      let length = min(4096, byteCount - at)
+      guard let block = try window.bytes(at: at, length) else { break }
+      if block.isZero(0, length) {
+        at += length & ~7
+        continue
+      }
+      let blockEnd = at + length & ~7
+      while at < blockEnd {
+        if at > hole, budget > 0, let claimed = try claim(at: at) {
+          budget -= claimed
+          if let record = try record(at: at, upTo: byteCount) {
+            if result.next == nil { result.next = at }
+            result.isProof = result.isProof || record.header.durableByteCount > end
+            result.usedEnd = record.end
+            if isProven || result.isProof { return result }
+            at = record.end
+            continue
+          }
+        }
+        if let word = try window.bytes(at: at, min(8, byteCount - at)), !word.isZero(0, word.count) {
+          result.usedEnd = max(result.usedEnd, at + 8)
+        }
+        at += 8
+      }
+    }
+    return result
+  }
+
+  private func claim(at offset: Int) throws(StoreError) -> Int? {
+    guard let start = try window.bytes(at: offset, RecordHeader.byteCount),
+      let claimed = Self.claimedByteCount(start), claimed <= byteCount - offset
+    else { return nil }
+    return claimed
+  }
+}

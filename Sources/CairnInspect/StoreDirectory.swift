@@ -1,0 +1,96 @@
+package import Cairn
+
+/// The directory of a store, opened for looking only: nothing in it is changed, no lock is taken, nothing is mapped.
+package struct StoreDirectory {
+  /// SPEC 1. Whoever writes holds the lock of this file.
+  static let lockName = "LOCK"
+  static let temporarySuffix = ".tmp"
+
+  package let path: String
+  package let header: StoreHeader
+  let directory: any Directory
+
+  /// - Throws: `.notAStore` if there is something else or nothing in the directory; `.notFound` if there is no
+  ///   directory; `.unsupportedFormat` if the store's format is newer; `.damaged`.
+  package init(opening path: String) throws(StoreError) {
+    do throws(StoreError) {
+      directory = try PosixFileSystem().openDirectory(path, creating: nil)
+    } catch {
+      guard error.code == .notFound else { throw error }
+      throw StoreError(.notFound, "there is nothing here", file: path, systemError: error.systemError)
+    }
+    self.path = path
+    guard let file = try directory.open(StoreHeader.name, forWriting: false) else {
+      throw try Self.noStore(directory)
+    }
+    let window = FileWindow(file, byteCount: min(try file.byteCount(), StoreHeader.byteCount))
+    let view = try window.bytes(at: 0, window.byteCount) ?? .empty
+    header = try StoreHeader(decoding: view, file: file.path, forWriting: false)
+  }
+
+  /// What to say about a directory without the file that makes it a store.
+  private static func noStore(_ directory: any Directory) throws(StoreError) -> StoreError {
+    for number in try directory.names().compactMap(SegmentHeader.number) {
+      // A creation that was interrupted leaves a first segment without records, and no more.
+      let name = SegmentHeader.name(number)
+      guard let file = try directory.open(name, forWriting: false) else { continue }
+      let window = FileWindow(file, byteCount: try file.byteCount())
+      let first = try window.bytes(at: SegmentHeader.recordsStart, RecordHeader.byteCount, readAhead: 0)
+      if number > 1 || !(first?.isZero(0, RecordHeader.byteCount) ?? true) {
+        return .damaged("the file \(StoreHeader.name) is missing, and segments are there", file: directory.path)
+      }
+    }
+    return StoreError(.notAStore, "there is no store in this directory", file: directory.path)
+  }
+
+  func filePath(_ name: String) -> String { path + "/" + name }
+
+  /// The numbers of the segments that are there, in order.
+  func segmentNumbers() throws(StoreError) -> [UInt64] {
+    try directory.names().compactMap(SegmentHeader.number).sorted()
+  }
+
+  /// Names that are no part of a store: left over by an interrupted write, or put there by somebody else.
+  func otherNames() throws(StoreError) -> (temporary: [String], foreign: [String]) {
+    var result: (temporary: [String], foreign: [String]) = ([], [])
+    for name in try directory.names().sorted() {
+      if Self.isOwn(name) { continue }
+      if name.hasSuffix(Self.temporarySuffix) && Self.isOwn(String(name.dropLast(Self.temporarySuffix.count))) {
+        result.temporary.append(name)
+      } else {
+        result.foreign.append(name)
+      }
+    }
+    return result
+  }
+
+  private static func isOwn(_ name: String) -> Bool {
+    name == StoreHeader.name || name == CheckpointHeader.name || name == lockName
+      || SegmentHeader.number(name) != nil
+  }
+
+  /// Who has the store open for writing, as they wrote it down; `nil` if nobody has.
+  func lockHolder() throws(StoreError) -> String? {
+    guard try PosixFileSystem().isLocked(filePath(Self.lockName)) else { return nil }
+    guard let file = try directory.open(Self.lockName, forWriting: false) else { return nil }
+    let window = FileWindow(file, byteCount: min(try file.byteCount(), 256))
+    let text = try window.bytes(at: 0, window.byteCount)?.array().prefix { $0 != UInt8(ascii: "\n") } ?? []
+    return text.isEmpty ? "an unknown process" : String(decoding: text, as: UTF8.self)
+  }
+
+  /// Sizes of all files together. Space that is reserved counts, as it does on the disk.
+  func byteCountOnDisk() throws(StoreError) -> Int { try byteCount { _ in true } }
+
+  func byteCountOfSegments() throws(StoreError) -> Int { try byteCount { SegmentHeader.number($0) != nil } }
+
+  private func byteCount(where isCounted: (String) -> Bool) throws(StoreError) -> Int {
+    var sum = 0
+    for name in try directory.names() where isCounted(name) {
+      // What is no regular file takes no space worth telling; what has just gone, none at all.
+      guard let file = try? directory.open(name, forWriting: false) else { continue }
+      // Lengths may be anything in a hostile directory.
+      sum = sum.addingReportingOverflow(try file.byteCount()).partialValue
+    }
+    return sum
+  }
+}

@@ -1,0 +1,132 @@
+internal import Cairn
+
+extension SegmentReport.Ending {
+  var text: String {
+    switch self {
+    case .continued: "continued"
+    case .cut: "cut at the last record after a crash"
+    case .closed: "closed"
+    case .open(let tornBytes): tornBytes == 0 ? "open" : "open, then \(tornBytes) bytes of an unfinished write"
+    case .unused: "unused, made in advance"
+    case .void: "void, after the end of the log"
+    case .damaged: "damaged"
+    }
+  }
+}
+
+extension CheckpointFile.State {
+  /// Whether it is valid or why not, as far as its header, directory and table tell.
+  var text: String {
+    switch self {
+    case .absent: "none"
+    case .ignored(let finding): "not used: \(finding.message)"
+    case .damaged(let finding): "damaged: \(finding.message) (at byte \(finding.offset ?? 0))"
+    case .usable(let file):
+      "valid, \(file.header.liveEntries) entries, covers the log up to sequence \(file.header.endSequence) "
+        + "(segment \(file.header.endSegment), byte \(file.header.endOffset)), \(file.window.byteCount) bytes"
+    }
+  }
+}
+
+extension Summary {
+  private var closing: String {
+    if let damage = log.damage { return "damaged: " + damage.message }
+    if log.isClosed { return "clean" }
+    return lockHolder == nil ? "not closed: the process that wrote it crashed or was killed" : "not closed: in use"
+  }
+
+  private var liveText: String {
+    guard let live else { return "unknown, as the log is damaged" }
+    let source = live.isFromCheckpoint ? "as the checkpoint tells" : "by a scan of the log"
+    return "\(live.entries) entries in \(live.bytes) bytes, \(live.deadBytes) bytes dead "
+      + "(as of sequence \(live.asOfSequence), \(source))"
+  }
+
+  package var text: String {
+    let header = store.header
+    var rows: [(String, String)] = [
+      ("path", Escaping.text(store.path)),
+      ("format", "\(FormatVersion.major).\(FormatVersion.minor)"),
+      ("uuid", header.identifier.description),
+      ("created", Timestamp.text(milliseconds: header.created)),
+      ("features", features.map { "\($0) 0x\(String(hex: $1))" }.joined(separator: ", ")),
+      ("last sequence", String(log.lastSequence)),
+      ("epoch", String(log.epoch)),
+      ("closed", closing),
+      ("lock", lockHolder.map { "held by \(Escaping.text($0))" } ?? "free"),
+      ("live", liveText),
+      ("checkpoint", checkpoint.text),
+      ("bytes on disk", String(byteCountOnDisk)),
+      ("segments", String(log.segments.count)),
+    ]
+    for segment in log.segments {
+      let sequences =
+        segment.lastSequence < segment.firstSequence
+        ? "no operations" : "sequences \(segment.firstSequence) to \(segment.lastSequence)"
+      rows.append(
+        (
+          "  \(segment.number)",
+          "epoch \(segment.epoch), \(segment.byteCount) bytes, \(segment.end) used, \(segment.operations) records, "
+            + "\(sequences), \(segment.ending.text)"
+        ))
+    }
+    let width = rows.map(\.0.count).max() ?? 0
+    return rows.map { $0 + String(repeating: " ", count: width - $0.count + 2) + $1 + "\n" }.joined()
+  }
+
+  private var features: [(String, UInt64)] {
+    [
+      ("incompatible", store.header.incompatible), ("read-only compatible", store.header.readOnlyCompatible),
+      ("compatible", store.header.compatible),
+    ]
+  }
+
+  package var json: String {
+    let header = store.header
+    let value = JSON.object([
+      ("path", .string(store.path)), ("formatMajor", .integer(Int(FormatVersion.major))),
+      ("formatMinor", .integer(Int(FormatVersion.minor))), ("uuid", .string(header.identifier.description)),
+      ("created", .integer(Int(header.created))),
+      ("incompatible", .string(String(hex: header.incompatible))),
+      ("readOnlyCompatible", .string(String(hex: header.readOnlyCompatible))),
+      ("compatible", .string(String(hex: header.compatible))), ("lastSequence", .unsigned(log.lastSequence)),
+      ("epoch", .unsigned(log.epoch)), ("closed", .bool(log.isClosed)), ("lockHolder", .optional(lockHolder)),
+      ("damage", log.damage?.json ?? .null), ("live", liveJSON), ("checkpoint", checkpointJSON),
+      ("bytesOnDisk", .integer(byteCountOnDisk)), ("segments", .array(log.segments.map(\.json))),
+    ])
+    return value.text(indentation: 0) + "\n"
+  }
+
+  private var liveJSON: JSON {
+    guard let live else { return .null }
+    return .object([
+      ("entries", .integer(live.entries)), ("liveBytes", .integer(live.bytes)),
+      ("deadBytes", .integer(live.deadBytes)), ("asOfSequence", .unsigned(live.asOfSequence)),
+      ("source", .string(live.isFromCheckpoint ? "checkpoint" : "scan")),
+    ])
+  }
+
+  private var checkpointJSON: JSON {
+    switch checkpoint {
+    case .absent: .null
+    case .ignored(let finding), .damaged(let finding):
+      .object([("valid", .bool(false)), ("reason", .string(finding.message)), ("offset", .optional(finding.offset))])
+    case .usable(let file):
+      .object([
+        ("valid", .bool(true)), ("bytes", .integer(file.window.byteCount)),
+        ("entries", .unsigned(file.header.liveEntries)), ("endSequence", .unsigned(file.header.endSequence)),
+        ("endSegment", .unsigned(file.header.endSegment)), ("endOffset", .integer(file.header.endOffset)),
+      ])
+    }
+  }
+}
+
+extension SegmentReport {
+  fileprivate var json: JSON {
+    .object([
+      ("number", .unsigned(number)), ("epoch", .unsigned(epoch)), ("created", .integer(Int(created))),
+      ("bytes", .integer(byteCount)), ("end", .integer(end)), ("firstSequence", .unsigned(firstSequence)),
+      ("lastSequence", .unsigned(lastSequence)), ("records", .integer(operations)), ("ending", .string(ending.text)),
+    ])
+  }
+}

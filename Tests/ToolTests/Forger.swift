@@ -1,0 +1,48 @@
+import Cairn
+import CairnTestSupport
+
+/// A checkpoint that can be changed and given checksums that fit again. Knows the layout from SPEC 5.
+struct Forger {
+  private(set) var bytes: [UInt8]
+
+  init(_ path: String) throws { bytes = try Files.read(path) }
+
+  private func word(_ at: Int) -> UInt64 {
+    bytes[at..<at + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  private mutating func set(_ value: UInt64, at: Int) {
+    for index in 0..<8 { bytes[at + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
+  }
+
+  private func place(_ shard: Int) -> Int { 4096 + shard * 32 }
+  private func range(_ shard: Int) -> Range<Int> {
+    let start = Int(word(place(shard)))
+    return start..<start + Int(word(place(shard) + 8) & 0xFFFF_FFFF) * 64
+  }
+
+  var shardsInUse: [Int] { (0..<1024).filter { word(place($0) + 8) >> 32 > 0 } }
+
+  /// Changes the first entry of a shard.
+  mutating func changeEntry(of shard: Int, _ change: (UInt64) -> UInt64) {
+    let at = stride(from: range(shard).lowerBound, to: range(shard).upperBound, by: 8).first { word($0) != 0 }!
+    set(change(word(at)), at: at)
+  }
+
+  mutating func addToCount(of shard: Int, _ difference: Int) {
+    set(word(place(shard) + 8) &+ UInt64(bitPattern: Int64(difference)) << 32, at: place(shard) + 8)
+  }
+
+  private func hash(_ range: Range<Int>) -> UInt64 {
+    let part = Array(bytes[range])
+    return unsafe MemoryView(part.span.bytes).hash(seed: 0)
+  }
+
+  func sealed() -> [UInt8] {
+    var copy = self
+    for shard in shardsInUse { copy.set(hash(range(shard)), at: place(shard) + 16) }
+    copy.set(copy.hash(4096..<4096 + 1024 * 32), at: 136)
+    copy.set(copy.hash(0..<4088), at: 4088)
+    return copy.bytes
+  }
+}

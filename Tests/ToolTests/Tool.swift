@@ -1,0 +1,57 @@
+import CairnTestSupport
+import Foundation
+
+/// Runs `kvdump` as a process.
+enum Tool {
+  struct Result {
+    let code: Int32
+    let output: [UInt8]
+    let errors: String
+
+    var text: String { String(decoding: output, as: UTF8.self) }
+  }
+
+  /// It is built beside the tests.
+  static func executable(_ name: String) -> URL {
+    URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+      .appendingPathComponent(name)
+  }
+
+  static func run(_ arguments: String...) throws -> Result {
+    let process = Process()
+    process.executableURL = executable("kvdump")
+    process.arguments = arguments
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    // Errors are one sentence, which fits into a pipe that nobody reads yet.
+    let bytes = [UInt8](output.fileHandleForReading.readDataToEndOfFile())
+    let sentence = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    let isSignal = process.terminationReason == .uncaughtSignal
+    return Result(
+      code: isSignal ? -process.terminationStatus : process.terminationStatus, output: bytes, errors: sentence)
+  }
+
+  /// What `list --format hex` says, as a dictionary.
+  static func listing(_ result: Result) -> [[UInt8]: [UInt8]] {
+    var entries: [[UInt8]: [UInt8]] = [:]
+    for line in result.text.split(separator: "\n") {
+      let parts = line.split(separator: "\t", omittingEmptySubsequences: false).map(bytes(hex:))
+      precondition(entries[parts[0]] == nil, "a key is listed twice")
+      entries[parts[0]] = parts[1]
+    }
+    return entries
+  }
+
+  private static func bytes(hex: Substring) -> [UInt8] {
+    let digits = Array(hex)
+    return stride(from: 0, to: digits.count, by: 2).map { UInt8(String(digits[$0...$0 + 1]), radix: 16)! }
+  }
+
+  static func json(_ result: Result) throws -> [String: Any] {
+    try JSONSerialization.jsonObject(with: Data(result.output)) as? [String: Any] ?? [:]
+  }
+}
