@@ -1,7 +1,7 @@
 import CairnTestSupport
 import Foundation
 
-/// Runs `kvdump` as a process.
+/// Runs `kvdump`, and other programs, as processes.
 enum Tool {
   struct Result {
     let code: Int32
@@ -17,10 +17,15 @@ enum Tool {
       .appendingPathComponent(name)
   }
 
-  static func run(_ arguments: String...) throws -> Result {
+  static func run(_ arguments: String...) throws -> Result { try run(executable("kvdump"), arguments) }
+
+  static func run(
+    _ program: URL, _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> Result {
     let process = Process()
-    process.executableURL = executable("kvdump")
+    process.executableURL = program
     process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = errors
