@@ -80,7 +80,7 @@ func open(_ path: String, _ access: Store.Options.Access = .mustExist) throws ->
   let store: Store
   do {
     store = try Store.open(at: path, options: options)
-  } catch let error as StoreError {
+  } catch {
     return .refused(error)
   }
   defer { try? store.close() }

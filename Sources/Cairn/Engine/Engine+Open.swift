@@ -214,5 +214,6 @@ extension Engine {
         number: before.number, firstSequence: before.firstSequence, salt: before.salt, end: nil, memory: memory,
         file: file, isResumed: true)
     }
+    noteDurable()
   }
 }

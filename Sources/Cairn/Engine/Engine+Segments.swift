@@ -92,6 +92,7 @@ extension Engine {
           number: header.segment, firstSequence: log.lastSequence + 1, salt: header.salt, end: nil, memory: memory,
           file: prepared.file))
     }
+    noteDurable()
     let at = log.position
     try reserve(at + Self.linkBytes + Self.sealBytes)
     link.encode(into: memory.view.slice(at + RecordHeader.byteCount, LinkValue.byteCount))
@@ -212,6 +213,11 @@ extension Engine {
         catalog.segments[index].file = nil
       }
     }
+    noteDurable()
+  }
+
+  /// Finds out which segments are durable, for the records to come.
+  func noteDurable() {
     let first = catalog.withLock { catalog in
       catalog.segments.first { !$0.isDurable }?.number ?? catalog.segments.last.map { $0.number + 1 } ?? 0
     }
