@@ -29,7 +29,9 @@ package struct Summary {
       try walk.run()
       log = walk.report
       let liveBytes = file.segments.reduce(0) { $0 &+ Int($1.liveBytes) }
-      let bytes = file.segments.reduce(0) { $0 &+ $1.end }
+      // Marks of the log itself may follow what the checkpoint covers.
+      let isAll = file.header.endSequence == log.lastSequence && log.damage == nil
+      let bytes = isAll ? log.segments.reduce(0) { $0 + $1.end } : file.segments.reduce(0) { $0 &+ $1.end }
       live = Live(
         entries: Int(truncatingIfNeeded: file.header.liveEntries), bytes: liveBytes, deadBytes: bytes &- liveBytes,
         asOfSequence: file.header.endSequence, isFromCheckpoint: true)

@@ -1,0 +1,98 @@
+import Cairn
+import CairnInspect
+import CairnTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+/// Goal: a store that a writer has open can be looked into at any moment, and is healthy at each.
+@Suite struct LiveTests {
+  private let rounds = 50
+  private let perRound = 60
+
+  @Test func whoHoldsTheLock() throws {
+    let directory = TemporaryDirectory()
+    let store = try Store.open(at: directory.path("store"))
+    try store.put("value", for: "key")
+    let info = try Tool.run("info", directory.path("store"))
+    #expect(info.text.contains("held by process \(getpid()) ("), "\(info.text)")
+    #expect(info.text.contains("not closed: in use"))
+    #expect(try Tool.run("get", directory.path("store"), "key").text == "value")
+    // It was looked at, not taken, and nothing was changed.
+    try store.put("other", for: "key")
+    #expect(throws: StoreError.self) { try Store.open(at: directory.path("store")) }
+    try store.close()
+    #expect(try Tool.run("info", directory.path("store")).text.contains("lock           free"))
+  }
+
+  /// Method: a thread writes small batches that each set two keys to one number, over several segments and checkpoints,
+  /// while the store is listed and verified over and over. Whatever is listed has both keys at one number, no less than
+  /// what was there before.
+  @Test(arguments: [Store.Durability.relaxed, .process, .disk]) func whileAWriterWrites(
+    durability: Store.Durability
+  ) throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    var options = Store.Options()
+    options.segmentBytes = 256 << 10
+    options.checkpointInterval = 128 << 10
+    options.durability = durability
+    let store = try Store.open(at: path, options: options)
+    // How many batches may be written, so that the log grows as fast as it is read: some every round.
+    let allowed = Atomic<Int>(perRound)
+    let written = Atomic<Int>(0)
+    let writer = Thread { [rounds, perRound] in
+      var random = SeededRandom(seed: 1)
+      for number in 1...rounds * perRound {
+        while number > allowed.load(ordering: .acquiring) { sched_yield() }
+        do {
+          try store.write { batch in
+            try batch.put("\(number)", for: "first")
+            try batch.put(random.bytes(random.below(2000)), for: "filler-\(random.below(50))")
+            try batch.put("\(number)", for: "second")
+          }
+        } catch {
+          Issue.record("the writer failed: \(error)")
+          break
+        }
+        written.store(number, ordering: .releasing)
+      }
+    }
+    writer.start()
+    var last = 0
+    for round in 0..<rounds {
+      allowed.store((round + 1) * perRound, ordering: .releasing)
+      let before = written.load(ordering: .acquiring)
+      let entries = try list(path, round)
+      let (first, second) = (entries["first"] ?? "0", entries["second"] ?? "0")
+      #expect(first == second, "round \(round)")
+      // What is relaxed may still be in the writer's memory.
+      #expect(Int(first)! >= (durability == .relaxed ? last : before), "round \(round)")
+      last = Int(first)!
+      let verification = try Verification(StoreDirectory(opening: path))
+      #expect(verification.verdict == .clean, "round \(round): \(verification.text)")
+      if round % 10 == 0 {
+        let result = try Tool.run("verify", path)
+        #expect(result.code == 0, "round \(round): \(result.text) \(result.errors)")
+        #expect(try Tool.run("info", path).code == 0, "round \(round)")
+      }
+    }
+    while !writer.isFinished { sched_yield() }
+    #expect(written.load(ordering: .acquiring) == rounds * perRound)
+    try store.close()
+    let entries = try list(path, rounds)
+    #expect(entries["first"] == "\(rounds * perRound)" && entries["second"] == entries["first"])
+  }
+
+  private func list(_ path: String, _ round: Int) throws -> [String: String] {
+    var reader = try EntryReader(StoreDirectory(opening: path), filter: .all)
+    let damage = reader.damage
+    #expect(damage == nil, "round \(round)")
+    var entries: [String: String] = [:]
+    try reader.forEach { (entry) throws(StoreError) in
+      entries[String(decoding: entry.key, as: UTF8.self)] = String(decoding: entry.value, as: UTF8.self)
+      return true
+    }
+    return entries
+  }
+}
