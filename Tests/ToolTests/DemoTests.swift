@@ -33,7 +33,9 @@ import Testing
     let directory = TemporaryDirectory()
     let none = try Tool.run(Tool.executable("cairn-demo"), [directory.path("none")])
     #expect(none.code == 66 && none.errors.contains("is not a directory"))
-    let empty = try Tool.run(Tool.executable("cairn-demo"), [directory.path], environment: ["TMPDIR": "/tmp"])
+    let elsewhere = TemporaryDirectory()
+    let empty = try Tool.run(
+      Tool.executable("cairn-demo"), [directory.path], environment: ["TMPDIR": elsewhere.path])
     #expect(empty.code == 1 && empty.errors.contains("no files"))
     #expect(try Tool.run(Tool.executable("cairn-demo"), ["--nonsense"]).code == 64)
     #expect(try Tool.run(Tool.executable("cairn-demo"), ["--help"]).text.contains("usage"))

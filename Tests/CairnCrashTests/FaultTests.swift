@@ -1,0 +1,135 @@
+import CairnTestSupport
+import Testing
+
+@testable import Cairn
+
+/// Goal: whatever call fails, and when: the commit that it belongs to fails with a typed error, those before it stand,
+/// reads go on, and writes are refused until the store is opened again.
+/// Method: a script of puts of all classes, in segments so small that they roll and checkpoints are written; for every
+/// kind of call, each n-th one fails, once or from then on, until the script gets through.
+@Suite(.serialized) struct FaultTests {
+  private static let kinds = FaultyFileSystem.Call.allCases
+
+  private func options() -> Store.Options {
+    var options = Store.Options()
+    options.segmentBytes = 64 << 10
+    options.checkpointInterval = 60_000
+    return options
+  }
+
+  private func put(_ number: Int, in store: Store) throws {
+    let durability: Store.Durability = number % 7 == 0 ? .disk : .process
+    if number % 5 == 0 {
+      try store.write(durability: durability) { batch in
+        for part in 0..<3 { try batch.put(value(number), for: SelfDescribing.key(number, part: part)) }
+      }
+    } else {
+      try store.put(value(number), for: SelfDescribing.key(number, part: 0), durability: durability)
+    }
+  }
+
+  private func value(_ number: Int) -> [UInt8] { SelfDescribing.value(number) + [UInt8](repeating: 1, count: 2000) }
+
+  /// All acknowledged entries are there, whole; returns whether the next one is too.
+  private func check(_ store: Store, acknowledged: Int, _ comment: Comment) throws -> Bool {
+    for number in 0..<acknowledged {
+      for part in 0..<(number % 5 == 0 ? 3 : 1) {
+        #expect(try store.value(for: SelfDescribing.key(number, part: part)) == value(number), comment)
+      }
+    }
+    let next = try store.value(for: SelfDescribing.key(acknowledged, part: 0))
+    if let next { #expect(next == value(acknowledged), comment) }
+    if acknowledged % 5 == 0 {
+      for part in 1..<3 { #expect(try store.value(for: SelfDescribing.key(acknowledged, part: part)) == next, comment) }
+    }
+    return next != nil
+  }
+
+  @Test(arguments: kinds, [false, true]) func everyCallFails(call: FaultyFileSystem.Call, isForEver: Bool) throws {
+    let puts = 90
+    var step = 1
+    var after = 0
+    var met = 0
+    while true {
+      let directory = TemporaryDirectory()
+      let path = directory.path("store")
+      let fault = FaultyFileSystem.Fault()
+      let store = Store(engine: try Engine.open(path, options(), FaultyFileSystem(fault: fault)))
+      let comment: Comment = "\(call) number \(after), for ever: \(isForEver)"
+      fault.set(call, after: after, isForEver: isForEver)
+      var acknowledged = 0
+      var failure: StoreError?
+      while acknowledged < puts && failure == nil {
+        do {
+          try put(acknowledged, in: store)
+          acknowledged += 1
+        } catch let error as StoreError {
+          failure = error
+        }
+      }
+      if failure != nil {
+        // Nothing of what failed is seen; nothing more is written.
+        #expect(try check(store, acknowledged: acknowledged, comment) == false, comment)
+        #expect(throws: StoreError.self, comment) { try put(acknowledged + 1, in: store) }
+        fault.clear()
+        do {
+          try put(acknowledged + 1, in: store)
+          Issue.record("the writer went on after a failure: \(comment)")
+        } catch let error as StoreError {
+          #expect(error.code == .writerFailed, comment)
+        }
+      }
+      let failed = fault.failed
+      if call == .sync && !isForEver && failure != nil { #expect(failure?.code != .closed, comment) }
+      try? store.close()
+      fault.clear()
+      let leaks = try Files.leaks(below: path)
+      #expect(leaks.isEmpty, "\(comment): \(leaks)")
+      let reopened = try Store.open(at: path, options: options())
+      _ = try check(reopened, acknowledged: acknowledged, comment)
+      try reopened.close()
+      if failure != nil || failed > 0 { met += 1 }
+      if failed == 0 && failure == nil { break }
+      after += step
+      // Every one of the first, then fewer: writes are many.
+      if after >= 12 { step = max(step, after / 4) }
+    }
+    #expect(met > 0, "\(call) was never called")
+  }
+
+  /// A sync that failed is not tried again: the kernel calls the lost pages clean, and the second try would succeed.
+  @Test func aFailedSyncIsFinal() throws {
+    let directory = TemporaryDirectory()
+    let fault = FaultyFileSystem.Fault()
+    let store = Store(engine: try Engine.open(directory.path("store"), options(), FaultyFileSystem(fault: fault)))
+    try store.put("1", for: "a")
+    fault.set(.sync, after: 0, isForEver: false)
+    #expect(throws: StoreError.self) { try store.sync() }
+    for _ in 0..<3 { #expect(throws: StoreError.self) { try store.sync() } }
+    #expect(throws: StoreError.self) { try store.put("2", for: "a", durability: .disk) }
+    #expect(throws: StoreError.self) { try store.close() }
+    #expect(fault.failed == 1)
+    #expect(fault.callsAfterFailure == 0, "no file of the log was synced again")
+  }
+
+  /// Creation may fail anywhere: there is then no store, or an empty one, and the next try makes one.
+  @Test(arguments: kinds) func creationFailsAnywhere(call: FaultyFileSystem.Call) throws {
+    for after in 0..<20 {
+      let directory = TemporaryDirectory()
+      let path = directory.path("store")
+      let fault = FaultyFileSystem.Fault()
+      fault.set(call, after: after, isForEver: true)
+      do {
+        let engine = try Engine.open(path, options(), FaultyFileSystem(fault: fault))
+        try? engine.close()
+      } catch {
+        #expect(error.code == .system || error.code == .noSpace)
+      }
+      fault.clear()
+      let store = try Store.open(at: path, options: options())
+      #expect(store.lastSequence == 0)
+      try store.put("v", for: "k")
+      try store.close()
+    }
+  }
+}
