@@ -1,0 +1,50 @@
+import Cairn
+import CairnTestSupport
+import Foundation
+import Testing
+
+/// Goal: a forked child neither uses the store of its parent, nor harms it, nor keeps its lock.
+@Suite(.serialized) struct ForkTests {
+  /// Swift hides `fork`, since most of a process does not survive it; a child that makes a few calls and ends may.
+  private func fork() throws -> pid_t {
+    typealias Fork = @convention(c) () -> pid_t
+    guard let symbol = unsafe dlsym(nil, "fork") else { throw CocoaError(.featureUnsupported) }
+    return unsafe unsafeBitCast(unsafe symbol, to: Fork.self)()
+  }
+
+  @Test func aChildDoesNotUseItsParentsStore() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    let store = try Store.open(at: path)
+    try store.put("before", for: "key")
+    let child = try fork()
+    if child == 0 {
+      var mistakes: Int32 = 0
+      func expectRefusal(_ body: () throws -> Void) {
+        do {
+          try body()
+          mistakes += 1
+        } catch {
+          if (error as? StoreError)?.code != .usedAfterFork { mistakes += 1 }
+        }
+      }
+      expectRefusal { _ = try store.value(for: "key") }
+      expectRefusal { try store.put("child", for: "key") }
+      expectRefusal { try store.sync() }
+      // Closing is nothing that a child can do to its parent.
+      do { try store.close() } catch { mistakes += 1 }
+      // Long enough for the parent to close and open the store while this child lives.
+      usleep(300_000)
+      _exit(mistakes)
+    }
+    try store.put("after", for: "key")
+    #expect(try store.value(for: "key") == Array("after".utf8))
+    try store.close()
+    let reopened = try Store.open(at: path)
+    #expect(try reopened.value(for: "key") == Array("after".utf8))
+    try reopened.close()
+    var status: Int32 = 0
+    unsafe waitpid(child, &status, 0)
+    #expect(status == 0, "the child counted \(status >> 8) mistakes, or was killed")
+  }
+}
