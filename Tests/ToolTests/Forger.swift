@@ -29,6 +29,19 @@ struct Forger {
     set(change(word(at)), at: at)
   }
 
+  /// Returns whether there are enough buckets to make a difference.
+  mutating func exchangeFirstAndLastBucket(of shard: Int) -> Bool {
+    let range = range(shard)
+    if range.count < 4 * 64 { return false }
+    for offset in stride(from: 0, to: 64, by: 8) {
+      let (first, last) = (range.lowerBound + offset, range.upperBound - 64 + offset)
+      let (a, b) = (word(first), word(last))
+      set(b, at: first)
+      set(a, at: last)
+    }
+    return true
+  }
+
   mutating func addToCount(of shard: Int, _ difference: Int) {
     set(word(place(shard) + 8) &+ UInt64(bitPattern: Int64(difference)) << 32, at: place(shard) + 8)
   }
