@@ -46,6 +46,12 @@ struct Forger {
     set(word(place(shard) + 8) &+ UInt64(bitPattern: Int64(difference)) << 32, at: place(shard) + 8)
   }
 
+  mutating func setWord(_ value: UInt64, at offset: Int) { set(value, at: offset) }
+
+  mutating func setLiveBytesOfFirstSegment(_ value: Int64) {
+    set(UInt64(bitPattern: value), at: Int(word(144)) + 24)
+  }
+
   private func hash(_ range: Range<Int>) -> UInt64 {
     let part = Array(bytes[range])
     return unsafe MemoryView(part.span.bytes).hash(seed: 0)
@@ -55,6 +61,8 @@ struct Forger {
     var copy = self
     for shard in shardsInUse { copy.set(hash(range(shard)), at: place(shard) + 16) }
     copy.set(copy.hash(4096..<4096 + 1024 * 32), at: 136)
+    let table = Int(word(144))
+    copy.set(copy.hash(table..<bytes.count), at: 152)
     copy.set(copy.hash(0..<4088), at: 4088)
     return copy.bytes
   }
