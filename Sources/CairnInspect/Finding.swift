@@ -41,7 +41,7 @@ package struct Finding: Equatable, Sendable {
 
 /// Findings in the order in which they were made, each place once. A hostile file cannot make it grow without end.
 struct Findings {
-  static let listed = 1000
+  static let listed = 100
 
   private(set) var all: [Finding] = []
   /// Those that were not listed any more.

@@ -29,8 +29,27 @@ struct Forger {
     set(change(word(at)), at: at)
   }
 
+  /// Returns whether there are enough buckets to make a difference.
+  mutating func exchangeFirstAndLastBucket(of shard: Int) -> Bool {
+    let range = range(shard)
+    if range.count < 4 * 64 { return false }
+    for offset in stride(from: 0, to: 64, by: 8) {
+      let (first, last) = (range.lowerBound + offset, range.upperBound - 64 + offset)
+      let (a, b) = (word(first), word(last))
+      set(b, at: first)
+      set(a, at: last)
+    }
+    return true
+  }
+
   mutating func addToCount(of shard: Int, _ difference: Int) {
     set(word(place(shard) + 8) &+ UInt64(bitPattern: Int64(difference)) << 32, at: place(shard) + 8)
+  }
+
+  mutating func setWord(_ value: UInt64, at offset: Int) { set(value, at: offset) }
+
+  mutating func setLiveBytesOfFirstSegment(_ value: Int64) {
+    set(UInt64(bitPattern: value), at: Int(word(144)) + 24)
   }
 
   private func hash(_ range: Range<Int>) -> UInt64 {
@@ -42,6 +61,8 @@ struct Forger {
     var copy = self
     for shard in shardsInUse { copy.set(hash(range(shard)), at: place(shard) + 16) }
     copy.set(copy.hash(4096..<4096 + 1024 * 32), at: 136)
+    let table = Int(word(144))
+    copy.set(copy.hash(table..<bytes.count), at: 152)
     copy.set(copy.hash(0..<4088), at: 4088)
     return copy.bytes
   }

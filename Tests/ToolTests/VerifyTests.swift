@@ -21,6 +21,25 @@ import Testing
     }
   }
 
+  /// Method: enough keys that shards have several buckets, of which some overflow into the next; then an entry is put
+  /// where no search for it would come.
+  @Test func largeIndex() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    let store = try Store.open(at: path, options: Store.Options(.createIfMissing, durability: .relaxed))
+    for number in 0..<60_000 { try store.put("\(number)", for: "key-\(number)") }
+    for number in 0..<5000 { try store.remove("key-\(number * 7)") }
+    try store.close()
+    let result = try Tool.run("verify", path)
+    #expect(result.code == 0 && result.text.contains("a checkpoint of 55000 entries"), "\(result.text)")
+    var forged = try Forger(path + "/index.checkpoint")
+    let isExchanged = forged.exchangeFirstAndLastBucket(of: 17)
+    try #require(isExchanged)
+    try Files.write(forged.sealed(), to: path + "/index.checkpoint")
+    let other = try Tool.run("verify", path)
+    #expect(other.code == 3 && other.text.contains("shard 17 cannot be found from its bucket"), "\(other.text)")
+  }
+
   @Test func emptyStoreIsClean() throws {
     let fixture = try Fixture(seed: 1, commits: 0)
     let result = try Tool.run("verify", fixture.path)

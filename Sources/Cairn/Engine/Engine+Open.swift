@@ -172,7 +172,7 @@ extension Engine {
         for number in void.sorted(by: >) { try directory.unlink(SegmentHeader.name(number)) }
         try directory.sync()
       }
-      log.epoch = found.epoch + 1
+      log.epoch = found.epoch &+ 1
       let next = try create(segment: last.number + 1)
       let link = LinkValue(
         previous: last.number, previousEnd: UInt64(last.end), previousChecksum: last.checksum,
@@ -195,7 +195,7 @@ extension Engine {
     let memory = try file.mapForAppending(byteCount: last.end, capacity: options.segmentBytes)
     log.segment = last.number
     log.salt = last.salt
-    log.epoch = found.epoch + 1
+    log.epoch = found.epoch &+ 1
     log.file = file
     log.memory = memory.view
     log.position = last.end

@@ -232,11 +232,11 @@ struct Recovery {
     var offset = offset
     for index in start..<files.count {
       let next = index + 1 < files.count ? files[index + 1].link : nil
-      if let next, next.previous != files[index].number || next.previousEnd > UInt64(Int.max) {
+      if let next, next.previous != files[index].number || next.previousEnd < UInt64(SegmentHeader.recordsStart) {
         note(.damaged("the segment does not follow the one before it", file: files[index + 1].path, at: 256))
       }
-      let limit = next.map { min(Int(truncatingIfNeeded: $0.previousEnd), files[index].byteCount) }
-      if offset == SegmentHeader.recordsStart { files[index].firstSequence = cursor.sequence + 1 }
+      let limit = next.map { Int(min($0.previousEnd, UInt64(files[index].byteCount))) }
+      if offset == SegmentHeader.recordsStart { files[index].firstSequence = cursor.sequence &+ 1 }
       cursor.epoch = max(cursor.epoch, files[index].header.epoch)
       cursor.durable = 0
       try readSegment(index, from: offset, to: limit ?? files[index].byteCount, &cursor, &replay)
@@ -291,7 +291,7 @@ struct Recovery {
     let isFirst = record.offset == SegmentHeader.recordsStart
     let value = file.view.slice(record.offset + header.valueOffset, header.valueByteCount)
     if header.isOperation {
-      guard header.sequence == cursor.sequence + 1, header.keyByteCount > 0, !isFirst else { return false }
+      guard header.sequence == cursor.sequence &+ 1, header.keyByteCount > 0, !isFirst else { return false }
       if cursor.batch == nil && header.flags & RecordHeader.Flags.moreFollows != 0 {
         cursor.batch = (record.offset, cursor.sequence, cursor.lastOffset, cursor.checksum)
       } else if header.flags & RecordHeader.Flags.moreFollows == 0 {
@@ -299,7 +299,7 @@ struct Recovery {
       }
       cursor.sequence = header.sequence
       // After a close, the next session writes here.
-      if cursor.isClosed { cursor.epoch += 1 }
+      if cursor.isClosed { cursor.epoch &+= 1 }
       cursor.isClosed = false
       try replay.add(record, file.view, segment: file.number)
       return true
@@ -341,7 +341,7 @@ struct Recovery {
       }
       // The power failed before this segment was on the disk, though later ones already were: the log ends here.
       void = files[(index + 1)...].map(\.number)
-      tornBytes += Int(next.previousEnd) - file.end
+      tornBytes += max(0, Int(min(next.previousEnd, UInt64(file.byteCount))) - file.end)
     } else if index + 1 < files.count {
       // A segment that was made in advance. It has its first record when it is used, and is the last one.
       let unused = files[index + 1]

@@ -87,7 +87,11 @@ package struct CheckpointHeader: Equatable {
     directoryChecksum = view.load(136, as: UInt64.self)
     self.segmentsOffset = segmentsOffset
     segmentsChecksum = view.load(152, as: UInt64.self)
-    guard segmentCount <= Store.Limits.segments else { return nil }
+    // Checksums can be forged; numbers that no log has must not be calculated with.
+    guard segmentCount <= Store.Limits.segments, startSequence <= endSequence, endSequence < 1 << 62,
+      (startSegment, startOffset) <= (endSegment, endOffset), startOffset >= SegmentHeader.recordsStart,
+      endOffset < 1 << 40, lastOffset < endOffset, liveEntries < 1 << 40
+    else { return nil }
   }
 
   init(
@@ -209,9 +213,9 @@ final class CheckpointShards: Sendable {
         decoding: view.slice(
           header.segmentsOffset + $0 * CheckpointHeader.segmentBytes, CheckpointHeader.segmentBytes))
     }
-    guard shards.allSatisfy({ $0.isPlausible(from: CheckpointHeader.bucketsStart, to: header.segmentsOffset) }) else {
-      return nil
-    }
+    guard shards.allSatisfy({ $0.isPlausible(from: CheckpointHeader.bucketsStart, to: header.segmentsOffset) }),
+      segments.allSatisfy({ $0.liveBytes >= 0 && $0.liveBytes <= $0.end })
+    else { return nil }
     self.memory = memory
     self.header = header
   }

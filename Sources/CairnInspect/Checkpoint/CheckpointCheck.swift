@@ -111,7 +111,7 @@ struct CheckpointCheck: LogVisitor {
     for bucket in 0..<count {
       let end = bucket + 1 < count ? buckets[bucket + 1].start : found.count
       for entry in found[buckets[bucket].start..<end] {
-        let home = Int((entry >> 40) * UInt64(count) >> 24)
+        let home = Int(((entry >> 40) * UInt64(count)) >> 24)
         if (bucket - home + count) % count > fullBefore[bucket] {
           note("an entry of shard \(number) cannot be found from its bucket", shard.offset + bucket * 64)
         }

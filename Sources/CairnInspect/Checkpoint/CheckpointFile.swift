@@ -68,6 +68,9 @@ struct CheckpointFile {
       throw damaged("the directory of the shards has an impossible entry", at: at)
     }
     let segments = try loadSegments(window, header, path)
+    guard segments.allSatisfy({ $0.liveBytes >= 0 && $0.liveBytes <= $0.end }) else {
+      throw damaged("a segment has more live bytes than it has bytes", at: header.segmentsOffset)
+    }
     guard segments.last?.number == header.endSegment else {
       throw damaged("the table of segments does not end where the checkpoint does", at: header.segmentsOffset)
     }

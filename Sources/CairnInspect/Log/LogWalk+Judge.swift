@@ -8,7 +8,7 @@ struct LogPlace: Comparable, Sendable {
   static func < (a: LogPlace, b: LogPlace) -> Bool { (a.segment, a.offset) < (b.segment, b.offset) }
 }
 
-/// The log stops somewhere: is that where the writer stopped, or is something damaged? (SPEC 6.2)
+/// The log stops somewhere: is that where the writer stopped, or is something damaged? (SPEC 6)
 extension LogWalk {
   enum Verdict {
     /// A writer has gone on meanwhile: read again.

@@ -3,33 +3,48 @@ package enum Escaping {
   /// Printable text as it is, `\\` for a backslash, `\n`, `\t`, `\r`, and `\xHH` for each other byte: of control
   /// characters, of what changes the direction of text, and of what is no UTF-8. So it can be read back exactly.
   package static func text(_ bytes: [UInt8]) -> String {
-    if bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") }) {
-      return String(decoding: bytes, as: UTF8.self)
-    }
-    var result = ""
-    forEachScalar(bytes) { scalar, raw in
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count + bytes.count / 4)
+    forEachScalar(bytes) { scalar, range in
       switch scalar {
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\t": result += "\\t"
-      case "\r": result += "\\r"
-      case let scalar? where isPrintable(scalar): result.unicodeScalars.append(scalar)
-      default: for byte in raw { result += "\\x" + hex(byte) }
+      case "\\": append(backslash, to: &result)
+      case "\n": append(UInt8(ascii: "n"), to: &result)
+      case "\t": append(UInt8(ascii: "t"), to: &result)
+      case "\r": append(UInt8(ascii: "r"), to: &result)
+      case let scalar? where isPrintable(scalar):
+        for index in range { result.append(bytes[index]) }
+      default:
+        for index in range {
+          append(UInt8(ascii: "x"), to: &result)
+          append(digitsOf: bytes[index], to: &result)
+        }
       }
     }
-    return result
+    return String(decoding: result, as: UTF8.self)
   }
 
   package static func text(_ string: String) -> String { text(Array(string.utf8)) }
 
   package static func hex(_ bytes: [UInt8]) -> String {
-    var digits: [UInt8] = []
-    digits.reserveCapacity(bytes.count * 2)
-    for byte in bytes { digits += hex(byte).utf8 }
-    return String(decoding: digits, as: UTF8.self)
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count * 2)
+    for byte in bytes { append(digitsOf: byte, to: &result) }
+    return String(decoding: result, as: UTF8.self)
   }
 
-  static func hex(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }
+  private static let backslash = UInt8(ascii: "\\")
+  private static let digits = Array("0123456789abcdef".utf8)
+
+  /// Appends an escape.
+  private static func append(_ letter: UInt8, to result: inout [UInt8]) {
+    result.append(backslash)
+    result.append(letter)
+  }
+
+  private static func append(digitsOf byte: UInt8, to result: inout [UInt8]) {
+    result.append(digits[Int(byte >> 4)])
+    result.append(digits[Int(byte & 15)])
+  }
 
   /// Whether a terminal shows it where it stands, and does nothing else.
   static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
@@ -46,18 +61,24 @@ package enum Escaping {
     return isValid
   }
 
-  /// Calls `body` with each scalar and its bytes, or with `nil` and bytes that are no UTF-8.
-  private static func forEachScalar(_ bytes: [UInt8], _ body: (Unicode.Scalar?, ArraySlice<UInt8>) -> Void) {
-    var parser = Unicode.UTF8.ForwardParser()
-    var input = bytes.makeIterator()
+  /// Calls `body` with each scalar and where its bytes are, or with `nil` and where there is no UTF-8.
+  private static func forEachScalar(_ bytes: [UInt8], _ body: (Unicode.Scalar?, Range<Int>) -> Void) {
     var at = 0
-    while true {
+    while at < bytes.count {
+      // Most of it.
+      if bytes[at] < 0x80 {
+        body(Unicode.Scalar(bytes[at]), at..<at + 1)
+        at += 1
+        continue
+      }
+      var parser = Unicode.UTF8.ForwardParser()
+      var input = bytes[at..<min(at + 4, bytes.count)].makeIterator()
       switch parser.parseScalar(from: &input) {
       case .valid(let encoded):
-        body(Unicode.UTF8.decode(encoded), bytes[at..<at + encoded.count])
+        body(Unicode.UTF8.decode(encoded), at..<at + encoded.count)
         at += encoded.count
       case .error(let length):
-        body(nil, bytes[at..<at + length])
+        body(nil, at..<at + length)
         at += length
       case .emptyInput:
         return

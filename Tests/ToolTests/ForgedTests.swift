@@ -1,0 +1,97 @@
+import Cairn
+import CairnTestSupport
+import Testing
+
+/// Goal: numbers that no writer would write, under checksums that fit, end neither the engine nor `kvdump`.
+@Suite struct ForgedTests {
+  private func set(_ value: UInt64, at offset: Int, in bytes: inout [UInt8]) {
+    for index in 0..<8 { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
+  }
+
+  private func hash(_ bytes: ArraySlice<UInt8>, seed: UInt64) -> UInt64 {
+    let part = Array(bytes)
+    return unsafe MemoryView(part.span.bytes).hash(seed: seed)
+  }
+
+  /// Changes words of a segment, and the checksums of its header and of its link (SPEC 3.1, 4.4).
+  private func forge(_ path: String, _ changes: [(offset: Int, value: UInt64)]) throws {
+    var bytes = try Files.read(path)
+    for change in changes { set(change.value, at: change.offset, in: &bytes) }
+    set(hash(bytes[..<248], seed: 0), at: 248, in: &bytes)
+    let salt = (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[56 + $1]) << UInt64(8 * $1) }
+    let link = RecordHeader.byteCount + LinkValue.byteCount
+    // Wrapping multiplication is how the seed is made.
+    set(hash(bytes[264..<256 + link], seed: salt ^ (256 &* 0x9E37_79B9_7F4A_7C15)), at: 256, in: &bytes)
+    try Files.write(bytes, to: path)
+  }
+
+  private func use(_ path: String) throws {
+    for name in ["info", "list", "verify"] {
+      let result = try Tool.run(name, path)
+      #expect([0, 3].contains(result.code), "\(name): \(result)")
+    }
+    for access in [Store.Options.Access.readOnly, .mustExist] {
+      let result = Result { () throws(StoreError) in try Store.open(at: path, options: Store.Options(access)) }
+      switch result {
+      case .success(let store):
+        #expect(store.statistics.segments > 0)
+        try store.close()
+      case .failure(let error): #expect(error.code == .damaged || error.code == .storeFull)
+      }
+    }
+  }
+
+  @Test(arguments: [Fixture.Ending.closed, .killed]) func largestEpoch(ending: Fixture.Ending) throws {
+    let fixture = try Fixture(seed: 1, commits: 20, ending: ending)
+    try forge(try fixture.segment(0), [(48, .max)])
+    try use(fixture.path)
+  }
+
+  /// Method: the value of the link begins at byte 288: previous, previous end, checksum, durable, epoch.
+  @Test(arguments: [Fixture.Ending.closed, .killed]) func largestPlaces(ending: Fixture.Ending) throws {
+    for end in [UInt64.max, UInt64(Int.max), 1 << 40, 0] {
+      for durable in [UInt64.max, 0] {
+        let fixture = try Fixture(seed: 1, commits: 3000, ending: ending)
+        try #require(try Files.segments(fixture.path).count > 2)
+        // Without the flag that says that earlier segments are durable (byte 24 of the record).
+        let path = try fixture.segment(1)
+        let bytes = try Files.read(path)
+        let marks = (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[280 + $1]) << UInt64(8 * $1) }
+        try forge(path, [(296, end), (312, durable), (280, marks & ~0xFFFF)])
+        let copy = try fixture.copy()
+        for name in try Files.segments(copy).dropFirst(2) { Files.remove(copy + "/" + name) }
+        try use(fixture.path)
+        try use(copy)
+      }
+    }
+  }
+
+  /// Method: the first operation's sequence is that of the link and one more; the link's is as large as can be.
+  @Test func largestSequence() throws {
+    let fixture = try Fixture(seed: 1, commits: 20)
+    try forge(try fixture.segment(0), [(264, .max)])
+    try use(fixture.path)
+  }
+
+  /// Method: sequences of a checkpoint's header (72: start, 96: end) and live bytes of a segment, at their extremes.
+  @Test func checkpointWithExtremes() throws {
+    let fixture = try Fixture(seed: 2, commits: 2000, segmentBytes: 1 << 20, checkpointInterval: 4096)
+    let original = try Forger(fixture.path + "/index.checkpoint")
+    for place in [56, 64, 72, 80, 88, 96, 104, 120] {
+      for value in [UInt64.max, UInt64(Int.max), UInt64(Int.max) + 1] {
+        let copy = try fixture.copy()
+        var forged = original
+        forged.setWord(value, at: place)
+        try Files.write(forged.sealed(), to: copy + "/index.checkpoint")
+        try use(copy)
+      }
+    }
+    for live in [Int64.min, .max] {
+      let copy = try fixture.copy()
+      var forged = original
+      forged.setLiveBytesOfFirstSegment(live)
+      try Files.write(forged.sealed(), to: copy + "/index.checkpoint")
+      try use(copy)
+    }
+  }
+}
