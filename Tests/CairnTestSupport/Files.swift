@@ -1,3 +1,4 @@
+internal import Cairn
 internal import Foundation
 
 /// Files of a test, as a whole.
@@ -42,6 +43,11 @@ public enum Files {
 
   /// Open descriptors of this process that lead below a folder, and mappings of files there.
   public static func leaks(below path: String) throws -> [String] {
+    // What was retired while another test was reading goes with the next try.
+    for _ in 0..<1000 where Reclaimer.shared.pendingCount > 0 {
+      Reclaimer.shared.reclaim()
+      usleep(2000)
+    }
     var found: [String] = []
     for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
       if let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + name),

@@ -6,8 +6,8 @@ internal import Synchronization
 /// Epoch-based, one for the process. A read announces itself in its thread's slot with two plain stores and no fence;
 /// the reclaimer pays for both with `membarrier` (measured: a fence per read costs 5–8 ns, a reclaim with
 /// `membarrier` a few µs, some times a second at most). Where the kernel lacks it, reads fence.
-final class Reclaimer: Sendable {
-  static let shared = Reclaimer()
+package final class Reclaimer: Sendable {
+  package static let shared = Reclaimer()
 
   private struct Retired {
     let epoch: UInt64
@@ -29,7 +29,7 @@ final class Reclaimer: Sendable {
   }
 
   /// Releases what can be; never waits for a reader.
-  func reclaim() {
+  package func reclaim() {
     var released: [Retired] = []
     retired.withLock { list in
       if list.isEmpty { return }
@@ -43,7 +43,7 @@ final class Reclaimer: Sendable {
   }
 
   /// Objects that still wait for a reader.
-  var pendingCount: Int { retired.withLock { $0.count } }
+  package var pendingCount: Int { retired.withLock { $0.count } }
 }
 
 /// Lets reads begin. A plain value, copied into each engine: to go through an object would cost a retain and a release,
