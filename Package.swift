@@ -26,13 +26,15 @@ let package = Package(
     .target(name: "CairnInspect", dependencies: ["Cairn"], swiftSettings: settings),
     .executableTarget(name: "kvdump", dependencies: ["Cairn", "CairnInspect"], swiftSettings: settings),
     .executableTarget(name: "cairn-demo", dependencies: ["Cairn"], swiftSettings: settings),
+    .target(name: "CAllocations", path: "Tests/CAllocations"),
     .target(name: "CairnTestSupport", dependencies: ["Cairn"], path: "Tests/CairnTestSupport", swiftSettings: settings),
     // The process that dies in tests of crashes.
     .executableTarget(
       name: "cairn-test-writer", dependencies: ["Cairn", "CairnTestSupport"], path: "Tests/cairn-test-writer",
       swiftSettings: settings),
     .testTarget(
-      name: "CairnTests", dependencies: ["Cairn", "CairnFoundation", "CairnTestSupport"], swiftSettings: settings),
+      name: "CairnTests", dependencies: ["CAllocations", "Cairn", "CairnFoundation", "CairnTestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "CairnCrashTests", dependencies: ["Cairn", "CairnTestSupport", "cairn-test-writer"],
       swiftSettings: settings),

@@ -7,8 +7,10 @@ let package = Package(
   dependencies: [.package(name: "Cairn", path: "..")],
   targets: [
     .target(name: "CYardstick", linkerSettings: [.linkedLibrary("xxhash")]),
+    // A link to the one that the tests use.
+    .target(name: "CAllocations"),
     .executableTarget(
-      name: "cairn-bench", dependencies: [.product(name: "Cairn", package: "Cairn"), "CYardstick"]),
+      name: "cairn-bench", dependencies: [.product(name: "Cairn", package: "Cairn"), "CYardstick", "CAllocations"]),
   ],
   swiftLanguageModes: [.v6]
 )

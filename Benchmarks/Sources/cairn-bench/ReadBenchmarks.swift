@@ -1,3 +1,4 @@
+import CAllocations
 import CYardstick
 import Cairn
 
@@ -96,9 +97,9 @@ private func countAllocations(_ report: inout Report, _ store: Store, _ keys: Ke
   ]
   for (name, body) in kinds {
     try body(0)
-    let before = yardstick_allocations()
+    let before = allocations_of_thread()
     for number in 0..<calls { try body(number) }
-    let taken = yardstick_allocations() - before
+    let taken = allocations_of_thread() - before
     report.row("heap allocations in \(calls) × \(name)", "\(taken)", "0", isMet: taken == 0)
   }
 }

@@ -17,7 +17,4 @@ void yardstick_put(yardstick *y, const void *key, size_t keyBytes, const void *v
 /// of the values' first bytes. The length of a key is an argument: the engine does not know it beforehand either.
 uint64_t yardstick_get_all(const yardstick *y, const void *keys, size_t keyBytes, size_t count, void *target);
 
-/// Blocks that this thread has taken from malloc, calloc, realloc and aligned_alloc so far.
-uint64_t yardstick_allocations(void);
-
 #endif

@@ -1,13 +1,21 @@
 // Counts what each thread takes from the heap: the allocator's functions under their own names, passed on to
 // glibc's.
-#include "CYardstick.h"
+#include "CAllocations.h"
 
 #include <errno.h>
+#include <stddef.h>
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
 
 static _Thread_local uint64_t allocations;
 
-uint64_t yardstick_allocations(void) { return allocations; }
+uint64_t allocations_of_thread(void) { return allocations; }
 
+#ifndef SANITIZED
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
@@ -40,3 +48,4 @@ int posix_memalign(void **result, size_t alignment, size_t size) {
   *result = __libc_memalign(alignment, size);
   return *result ? 0 : ENOMEM;
 }
+#endif
