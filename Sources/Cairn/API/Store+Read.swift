@@ -22,7 +22,6 @@ extension Store {
 
   /// The same for a body that throws.
   @inlinable
-  @_disfavoredOverload
   public func withValue<Key: ByteLending & ~Copyable & ~Escapable, Result>(
     for key: borrowing Key, _ body: (RawSpan) throws -> Result
   ) throws -> Result? {

@@ -125,7 +125,6 @@ extension Store {
 
   /// The same for a body that throws errors of its own.
   @discardableResult
-  @_disfavoredOverload
   public func write<Result>(
     durability: Durability? = nil, _ body: (inout WriteBatch) throws -> Result
   ) throws -> Result {

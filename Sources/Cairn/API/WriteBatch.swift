@@ -1,4 +1,4 @@
-/// Puts and removes that happen together or not at all, also across a crash. See ``Store/write(durability:_:)-5hg6n``.
+/// Puts and removes that happen together or not at all, also across a crash. See `Store.write`.
 ///
 /// Within a batch, later operations on a key win over earlier ones.
 public struct WriteBatch: ~Copyable {
