@@ -132,6 +132,15 @@ int cairn_lock_exclusively(int descriptor) {
 #endif
 }
 
+int cairn_unlock(int descriptor) {
+  struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
+#ifdef F_OFD_SETLK
+  return fcntl(descriptor, F_OFD_SETLK, &lock);
+#else
+  return fcntl(descriptor, F_SETLK, &lock);
+#endif
+}
+
 int cairn_is_locked(int descriptor) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
 #ifdef F_OFD_SETLK

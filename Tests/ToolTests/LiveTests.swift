@@ -25,6 +25,27 @@ import Testing
     #expect(try Tool.run("info", directory.path("store")).text.contains("lock           free"))
   }
 
+  /// Method: a store is closed and opened over and over while a thread starts processes. Between its birth and its
+  /// first instruction a child has all descriptors of its parent, that of the lock too.
+  @Test func lockEndsWithTheStoreWhileChildrenAreBorn() throws {
+    let directory = TemporaryDirectory()
+    let isDone = Atomic<Bool>(false)
+    let parent = Thread {
+      while !isDone.load(ordering: .relaxed) { _ = try? Tool.run("--version") }
+    }
+    parent.start()
+    for round in 0..<400 {
+      do {
+        try Store.open(at: directory.path("store")).close()
+      } catch {
+        Issue.record("round \(round): \(error)")
+        break
+      }
+    }
+    isDone.store(true, ordering: .relaxed)
+    while !parent.isFinished { sched_yield() }
+  }
+
   /// Method: a thread writes small batches that each set two keys to one number, over several segments and checkpoints,
   /// while the store is listed and verified over and over. Whatever is listed has both keys at one number, no less than
   /// what was there before.

@@ -133,6 +133,8 @@ int cairn_random(uint64_t *value);
 int cairn_open_at(int directory, const char *path, int flags, unsigned mode);
 /// Tries to take an exclusive lock of the open file description. Returns 0 or -1 and errno.
 int cairn_lock_exclusively(int descriptor);
+/// Gives that lock back, for all descriptors of the same open file. Returns 0 or -1 and errno.
+int cairn_unlock(int descriptor);
 /// Whether anybody else holds that lock, without taking it. Returns 1, 0, or -1 and errno.
 int cairn_is_locked(int descriptor);
 /// Closes `descriptor` in every child that this process forks, so that a child cannot keep its lock.

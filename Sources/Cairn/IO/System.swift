@@ -263,6 +263,9 @@ final class PosixFile: File, @unchecked Sendable {  // `isOpen` changes once, by
     isOpen = false
     // In a forked child it is closed already, and its number may be another file's.
     if isClosedInChildren && cairn_keep_in_children(descriptor) == 0 { return 0 }
+    // A child that is being started by another thread has the descriptor until it runs its program: closing ours would
+    // leave the lock to it.
+    if isClosedInChildren { _ = cairn_unlock(descriptor) }
     return Glibc.close(descriptor)
   }
 
