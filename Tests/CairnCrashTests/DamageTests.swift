@@ -28,8 +28,11 @@ import Testing
           try Files.write(changed, to: copy + "/" + name)
           let place = "\(name) at \(offset), mask \(mask)"
           check(try open(copy, .readOnly), small, "\(place), read-only", mayBePrefix: true)
-          check(try open(copy), small, place, mayBePrefix: name.hasPrefix("segment"))
-          try Files.copyTree(small.path, to: copy)
+          // A reader changes nothing. For a writer, which syncs, one bit of each byte has to do.
+          if mask == 0x10 {
+            check(try open(copy), small, place, mayBePrefix: name.hasPrefix("segment"))
+            try Files.copyTree(small.path, to: copy)
+          }
         }
       }
     }
