@@ -72,3 +72,25 @@ import Testing
     try store.close()
   }
 }
+
+/// Goal: relaxed writes reach the operating system without another call.
+/// Method: look at the files, as another process would, until they are there.
+@Suite struct RelaxedTests {
+  @Test func relaxedWritesReachTheSystemByThemselves() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    let store = try Store.open(at: path, options: Store.Options(.createIfMissing, durability: .relaxed))
+    for number in 0..<5 {
+      try store.put("\(number)", for: "key")
+      var isThere = false
+      // As long as it takes; a machine may be busy. What hangs here fails.
+      for _ in 0..<20_000 where !isThere {
+        let reader = try Store.open(at: path, options: Store.Options(.readOnly))
+        isThere = try reader.value(for: "key") == Array("\(number)".utf8)
+        try reader.close()
+      }
+      #expect(isThere, "write \(number) never reached the files")
+    }
+    try store.close()
+  }
+}

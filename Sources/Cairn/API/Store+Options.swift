@@ -4,7 +4,8 @@ extension Store {
   /// Writes become visible and durable in one order: whatever a failure leaves is the store as it was after some
   /// write, with everything before it and nothing after it. A write waits at most for those before it.
   public enum Durability: Int, Sendable, Comparable, CaseIterable {
-    /// Written to the operating system when 256 KiB have gathered, or after about 5 ms.
+    /// Handed to the operating system in the background, when 256 KiB have gathered or after about 5 ms; if it falls
+    /// behind by 8 MiB, writes wait for it.
     ///
     /// *The process dies*: writes of the last moments (at most that window) are lost. *The power fails*: so are those
     /// that the operating system had not yet put on the disk, as a rule up to 30 s. A clean close loses nothing.

@@ -1,7 +1,8 @@
 internal import CCairn
 internal import Synchronization
 
-/// The store's one thread of its own. It sleeps unless there is something to do.
+/// A thread of the store's own. It sleeps unless there is something to do. One looks after segments and checkpoints; a
+/// second, started by the first relaxed write, hands such writes to the operating system, which must not wait for that.
 final class BackgroundThread: Sendable {
   enum Task: UInt32 {
     case flush = 1
@@ -9,6 +10,8 @@ final class BackgroundThread: Sendable {
     case prepare = 4
     case checkpoint = 8
     case stop = 16
+    /// A flush that does not wait for more.
+    case flushNow = 32
   }
 
   /// How long relaxed writes wait for others before they are handed to the operating system together.
@@ -16,17 +19,20 @@ final class BackgroundThread: Sendable {
 
   private let tasks = Atomic<UInt32>(0)
   private let word = WaitWord()
+  /// Ends the delay before a flush.
+  private let urgency = WaitWord()
   private let thread = Atomic<UInt64>(0)
 
   func wake(_ task: Task) {
     tasks.bitwiseOr(task.rawValue, ordering: .sequentiallyConsistent)
     word.raise(1)
+    if task == .flushNow || task == .stop { urgency.raise(1) }
   }
 
   /// Called at every relaxed write: one load when it is known already.
   @inline(__always)
-  func flushSoon() {
-    if tasks.load(ordering: .relaxed) & Task.flush.rawValue == 0 { wake(.flush) }
+  func flush(_ task: Task) {
+    if tasks.load(ordering: .relaxed) & task.rawValue == 0 { wake(task) }
   }
 
   func start(_ engine: Engine) throws(StoreError) {
@@ -62,6 +68,14 @@ final class BackgroundThread: Sendable {
     cairn_thread_join(thread.load(ordering: .acquiring))
   }
 
+  private func waitForMore() {
+    _ = urgency.exchange(0)
+    let urgent = Task.flushNow.rawValue | Task.stop.rawValue
+    if tasks.load(ordering: .sequentiallyConsistent) & urgent == 0 {
+      urgency.wait(while: 0, nanoseconds: Self.flushDelayNanoseconds)
+    }
+  }
+
   private func run(_ engine: Engine) {
     while true {
       let due = tasks.exchange(0, ordering: .sequentiallyConsistent)
@@ -75,11 +89,9 @@ final class BackgroundThread: Sendable {
       if due & Task.seal.rawValue != 0 { engine.inBackground { () throws(StoreError) in try engine.mapSealed() } }
       if due & Task.prepare.rawValue != 0 { engine.prepareInBackground() }
       if due & Task.checkpoint.rawValue != 0 { engine.checkpointInBackground() }
-      if due & Task.flush.rawValue != 0 {
-        let stop = WaitWord()
-        stop.wait(while: 0, nanoseconds: Self.flushDelayNanoseconds)
-        engine.inBackground { () throws(StoreError) in try engine.inTurn { () throws(StoreError) in try engine.flush() }
-        }
+      if due & (Task.flush.rawValue | Task.flushNow.rawValue) != 0 {
+        if due & Task.flushNow.rawValue == 0 { waitForMore() }
+        engine.inBackground { () throws(StoreError) in try engine.flushRelaxed() }
       }
       Reclaimer.shared.reclaim()
     }
@@ -87,6 +99,34 @@ final class BackgroundThread: Sendable {
 }
 
 extension Engine {
+  /// Sees to it that relaxed writes reach the operating system: after a moment, or, if many have gathered, at once.
+  func flushLater(isUrgent: Bool) throws(StoreError) {
+    if flusher == nil {
+      let thread = BackgroundThread()
+      try thread.start(self)
+      flusher = thread
+    }
+    flusher?.flush(isUrgent ? .flushNow : .flush)
+  }
+
+  /// Writes what is staged to the file, without the turn while the system works: what is staged does not change, and
+  /// if the writer writes the same bytes meanwhile, they are the same.
+  func flushRelaxed() throws(StoreError) {
+    // The buffer may be sealed meanwhile, but not given back.
+    let slot = gate.enter()
+    defer { slot.leave() }
+    let (file, bytes, start, segment) = try inTurn {
+      (log.file, log.memory.slice(log.flushed, log.position - log.flushed), log.flushed, log.segment)
+    }
+    guard let file, bytes.count > 0 else { return }
+    try file.write(bytes, at: start)
+    try inTurn {
+      guard log.segment == segment, log.flushed < start + bytes.count else { return }
+      count(.bytesAppended, start + bytes.count - log.flushed)
+      log.flushed = start + bytes.count
+    }
+  }
+
   /// With the turn. Throws what has stopped the writer; a failure stops it.
   @discardableResult
   func inTurn<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {

@@ -7,7 +7,9 @@ extension Engine {
     if isReadOnly { return }
     background?.stop()
     // Whoever has the turn finishes; who comes after finds the store closed.
-    try inTurn { () throws(StoreError) in try flush() }
+    let finish = Result { () throws(StoreError) in try inTurn { () throws(StoreError) in try flush() } }
+    flusher?.stop()
+    try finish.get()
     let isLong = log.bytesSinceCheckpoint > min(checkpointInterval, 1 << 20)
     if isLong { try writeCheckpoint() }
     try inTurn { () throws(StoreError) in

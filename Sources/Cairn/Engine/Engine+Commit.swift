@@ -228,7 +228,13 @@ extension Engine {
   /// Hands what is staged to the file, as durable as asked.
   func write(_ durability: Store.Durability) throws(StoreError) {
     if durability == .relaxed {
-      if log.position - log.flushed >= Self.relaxedChunkBytes { try flush() } else { background?.flushSoon() }
+      let waiting = log.position - log.flushed
+      // Beyond that the disk is slower than the writer, who now waits for it.
+      if waiting >= Self.relaxedBytesMax {
+        try flush()
+      } else {
+        try flushLater(isUrgent: waiting >= Self.relaxedChunkBytes)
+      }
     } else {
       try flush()
       if durability == .disk { try sync() }
@@ -241,6 +247,7 @@ extension Engine {
 
   /// Measured: chunks of 64 KiB to 1 MiB make little difference.
   static let relaxedChunkBytes = 256 << 10
+  static let relaxedBytesMax = 8 << 20
 
   /// Writes the staged bytes to the file.
   func flush() throws(StoreError) {

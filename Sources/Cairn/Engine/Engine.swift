@@ -30,6 +30,7 @@ final class Engine: @unchecked Sendable {  // As above.
   /// Held until the store is closed; `nil` if it is open read-only.
   var lock: (any File)?
   var background: BackgroundThread?
+  var flusher: BackgroundThread?
 
   /// What a read-only open found damaged.
   var damage: StoreError?
