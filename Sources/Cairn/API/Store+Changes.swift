@@ -45,7 +45,8 @@ public struct ChangeCursor: ~Copyable {
 
   /// The next change; `nil` when there is none yet: ask again later.
   ///
-  /// - Throws: `.damaged` if its record fails its checksum; `.closed`.
+  /// - Throws: `.damaged` if its record fails its checksum, `.unsupportedFormat` if it uses a feature of a newer
+  ///   version (both again at every further call); `.closed`.
   /// - Complexity: the size of the record; the first call also looks through (on average half of) a segment.
   public mutating func next() throws(StoreError) -> Change? {
     if !engine.alive.isSet { throw engine.deadError() }
@@ -58,10 +59,9 @@ public struct ChangeCursor: ~Copyable {
         advance()
         continue
       }
+      let path = engine.directory.path + "/" + SegmentHeader.name(segment)
       guard let record = LogScan.record(memory, salt: salt, at: offset) else {
-        throw StoreError.damaged(
-          "the record fails its checksum", file: engine.directory.path + "/" + SegmentHeader.name(segment),
-          at: offset)
+        throw StoreError.damaged("the record is not what was written", file: path, at: offset)
       }
       offset = record.end
       let header = record.header
@@ -69,6 +69,10 @@ public struct ChangeCursor: ~Copyable {
         let value = memory.slice(record.offset + header.valueOffset, header.valueByteCount)
         if SealValue(decoding: value)?.reason == SealValue.Reason.continued { advance() }
       } else if header.isOperation && header.sequence > sequence {
+        if !header.isUnderstood {
+          throw StoreError(
+            .unsupportedFormat, "the change uses a feature of a newer version", file: path, byteOffset: record.offset)
+        }
         sequence = header.sequence
         return change(header, memory, record.offset)
       }

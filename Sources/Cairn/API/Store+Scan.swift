@@ -24,8 +24,8 @@ extension Store {
   /// meanwhile, some version or none is visited. Writers are not held up.
   ///
   /// - Parameter body: returns whether to go on.
-  /// - Throws: what `body` throws; `.closed`. If records are damaged, everything else is visited all the same, and
-  ///   `.damaged` is thrown at the end.
+  /// - Throws: what `body` throws; `.closed`. If records are damaged, or use features of a newer version, everything
+  ///   else is visited all the same, and `.damaged` or `.unsupportedFormat` is thrown at the end.
   public func forEach(_ body: (_ entry: EntryView) throws -> Bool) throws {
     try scan(isKeysOnly: false, body)
   }
@@ -38,7 +38,7 @@ extension Store {
 
   private func scan(isKeysOnly: Bool, _ body: (EntryView) throws -> Bool) throws {
     var entries: [UInt64] = []
-    var damage: StoreError?
+    var failure: StoreError?
     let index = engine.index
     for shard in 0..<HashIndex.shards {
       if !engine.alive.isSet { throw engine.deadError() }
@@ -50,11 +50,14 @@ extension Store {
         if number + 8 < entries.count { index.prefetchRecord(entries[number + 8]) }
         let record = index.record(entry, verifying: !isKeysOnly && engine.options.verification == .always)
         guard let record, isPlausible(record, shard) else {
-          if damage == nil { damage = engine.damage(entry, .empty) }
+          if failure == nil { failure = engine.damage(entry, .empty) }
           continue
         }
         if record.header.flags & RecordHeader.Flags.expiry != 0 && engine.isExpired(record) { continue }
-        if !isKeysOnly && !record.header.isUnderstood { continue }
+        if !isKeysOnly && !record.header.isUnderstood {
+          if failure == nil { failure = engine.notUnderstood(record) }
+          continue
+        }
         let isGoingOn = try record.key.lend { key in
           try (isKeysOnly ? MemoryView.empty : record.value).lend { value in
             try body(
@@ -64,7 +67,7 @@ extension Store {
         if !isGoingOn { return }
       }
     }
-    if let damage { throw damage }
+    if let failure { throw failure }
   }
 
   /// Whether the record is one that the entry can lead to.

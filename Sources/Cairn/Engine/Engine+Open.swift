@@ -165,11 +165,10 @@ extension Engine {
     if found.isClean && last.end + (64 << 10) <= options.segmentBytes {
       try resume(found)
     } else {
-      // What an interrupted history left behind goes first, last one first, so that no gap can ever be seen. The next
-      // segment is not unlinked but replaced: a seal may say that it is there.
-      let void = found.void.filter { $0 > last.number + 1 }
-      if !void.isEmpty {
-        for number in void.sorted(by: >) { try directory.unlink(SegmentHeader.name(number)) }
+      // What an interrupted history left behind goes first, last one first and each for good before the next, so that
+      // no gap can ever be seen. The next segment is not unlinked but replaced: a seal may say that it is there.
+      for number in found.void.sorted(by: >) where number > last.number + 1 {
+        try directory.unlink(SegmentHeader.name(number))
         try directory.sync()
       }
       log.epoch = found.epoch &+ 1
@@ -200,8 +199,8 @@ extension Engine {
     log.memory = memory.view
     log.position = last.end
     log.flushed = last.end
-    // A clean close has synced it.
-    log.durable = last.end
+    // Not the seal: the process may have died between writing and syncing it.
+    log.durable = last.durable
     log.closedAt = last.end
     log.reserved = last.end
     log.lastChecksum = last.checksum

@@ -12,24 +12,24 @@ extension Engine {
     switch index.find(key, hash: hash, verifying: options.verification == .always) {
     case .absent: return nil
     case .found(let record):
-      // Without flags, codec or expiry: the common case in one comparison.
-      if record.header.flags & ~Self.plainFlags == 0 && record.header.codec == 0 { return record }
+      if record.header.isPlainPut { return record }
       return try checked(record)
     case .damaged, .unverified: return try findSlowly(key, hash: hash)
     }
   }
 
-  /// Flags that say nothing about the value.
-  private static let plainFlags = RecordHeader.Flags.moreFollows | RecordHeader.Flags.earlierDurable
-
   @inline(never)
   private func checked(_ record: FoundRecord) throws(StoreError) -> FoundRecord? {
-    guard record.header.isUnderstood else {
-      throw StoreError(
-        .unsupportedFormat, "the entry uses a feature of a newer version", file: path(record.entry),
-        byteOffset: HashIndex.Entry.offset(record.entry), keyPrefix: record.key.prefix())
-    }
+    // The index leads to puts only, but it may come from a file.
+    guard record.header.kind == RecordHeader.Kind.put else { throw damage(record.entry, record.key) }
+    guard record.header.isUnderstood else { throw notUnderstood(record) }
     return isExpired(record) ? nil : record
+  }
+
+  func notUnderstood(_ record: FoundRecord) -> StoreError {
+    StoreError(
+      .unsupportedFormat, "the entry uses a feature of a newer version", file: path(record.entry),
+      byteOffset: HashIndex.Entry.offset(record.entry), keyPrefix: record.key.prefix())
   }
 
   @inline(never)
@@ -47,7 +47,7 @@ extension Engine {
 
   func damage(_ entry: UInt64, _ key: MemoryView) -> StoreError {
     StoreError(
-      .damaged, "the record fails its checksum", file: path(entry), byteOffset: HashIndex.Entry.offset(entry),
+      .damaged, "the record is not what was written", file: path(entry), byteOffset: HashIndex.Entry.offset(entry),
       keyPrefix: key.prefix())
   }
 

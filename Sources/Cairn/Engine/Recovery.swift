@@ -12,9 +12,9 @@ struct Recovery {
   private(set) var isCheckpointDamaged = false
   /// The first damage found. A read-only open goes on without what is damaged; others throw it.
   private var damage: StoreError?
-  private var files: [SegmentFile] = []
-  private var void: [UInt64] = []
-  private var tornBytes = 0
+  private(set) var files: [SegmentFile] = []
+  var void: [UInt64] = []
+  var tornBytes = 0
   private var replayedBytes = 0
 
   init(directory: any Directory, options: Store.Options, header: StoreHeader) {
@@ -45,6 +45,10 @@ struct Recovery {
       return LinkValue(
         decoding: view.slice(record.offset + record.header.valueOffset, record.header.valueByteCount))
     }
+
+    func unknown(_ what: String, _ offset: Int) -> StoreError {
+      StoreError(.unsupportedFormat, "the log holds \(what), of a newer version", file: path, byteOffset: offset)
+    }
   }
 
   struct Found {
@@ -67,14 +71,16 @@ struct Recovery {
   }
 
   /// Where the log goes on, while it is read.
-  private struct Cursor {
+  struct Cursor {
     var sequence: UInt64 = 0
     var epoch: UInt64 = 0
     var lastOffset = 0
     var checksum: UInt64 = 0
     var durable = 0
-    /// The last record closes the store.
-    var isClosed = false
+    /// The last record, if it is a seal.
+    var seal: SealValue?
+    /// Why a valid record cannot stand where it does.
+    var refusal: (offset: Int, reason: String)?
     /// Of the batch whose end has not been seen: its start, and what was before it.
     var batch: (start: Int, sequence: UInt64, lastOffset: Int, checksum: UInt64)?
   }
@@ -117,7 +123,7 @@ struct Recovery {
     return found
   }
 
-  private mutating func note(_ error: StoreError) {
+  mutating func note(_ error: StoreError) {
     if damage == nil { damage = error }
   }
 
@@ -250,8 +256,10 @@ struct Recovery {
         offset = SegmentHeader.recordsStart
         continue
       }
-      judgeEnd(index, next)
-      found.isClean = cursor.isClosed && files[index].end == files[index].byteCount && index + 1 == files.count
+      judgeEnd(index, next, cursor)
+      found.isClean =
+        cursor.seal?.reason == SealValue.Reason.closed && files[index].end == files[index].byteCount
+        && index + 1 == files.count
       return
     }
   }
@@ -266,12 +274,20 @@ struct Recovery {
     }
     var scan = LogScan(file.view, salt: file.header.salt, from: offset, to: limit)
     cursor.batch = nil
+    var flags: UInt16 = 0
     while let record = scan.next() {
-      guard try accept(record, in: file, &cursor, &replay) else { break }
+      if let reason = try refusal(record, in: file, &cursor, &replay) {
+        cursor.refusal = (record.offset, reason)
+        break
+      }
+      flags |= record.header.flags
       files[index].end = record.end
       cursor.lastOffset = record.offset
       cursor.checksum = record.header.checksum
       cursor.durable = min(max(cursor.durable, record.header.durableByteCount), record.end)
+    }
+    if flags & RecordHeader.Flags.earlierDurable != 0 {
+      for earlier in 0..<index { files[earlier].isDurable = true }
     }
     replayedBytes += max(0, files[index].end - offset)
     if let batch = cursor.batch {
@@ -283,15 +299,20 @@ struct Recovery {
     files[index].end = max(files[index].end, offset)
   }
 
-  /// Whether the record may stand where it does. Takes it over.
-  private func accept(
+  /// Takes a record over, or tells why it cannot stand where it does.
+  private func refusal(
     _ record: LogScan.Record, in file: SegmentFile, _ cursor: inout Cursor, _ replay: inout Replay
-  ) throws(StoreError) -> Bool {
+  ) throws(StoreError) -> String? {
     let header = record.header
     let isFirst = record.offset == SegmentHeader.recordsStart
     let value = file.view.slice(record.offset + header.valueOffset, header.valueByteCount)
     if header.isOperation {
-      guard header.sequence == cursor.sequence &+ 1, header.keyByteCount > 0, !isFirst else { return false }
+      guard header.sequence == cursor.sequence &+ 1 else {
+        return "a record has the sequence \(header.sequence) where \(cursor.sequence &+ 1) is due"
+      }
+      guard header.keyByteCount > 0, header.hasItsFields else { return "a record has no key, or not its fields" }
+      guard !isFirst else { return "a segment begins without a link" }
+      guard record.offset < HashIndex.Entry.offsetEnd else { return "a record begins beyond the limit of a segment" }
       if cursor.batch == nil && header.flags & RecordHeader.Flags.moreFollows != 0 {
         cursor.batch = (record.offset, cursor.sequence, cursor.lastOffset, cursor.checksum)
       } else if header.flags & RecordHeader.Flags.moreFollows == 0 {
@@ -299,78 +320,30 @@ struct Recovery {
       }
       cursor.sequence = header.sequence
       // After a close, the next session writes here.
-      if cursor.isClosed { cursor.epoch &+= 1 }
-      cursor.isClosed = false
+      if cursor.seal?.reason == SealValue.Reason.closed { cursor.epoch &+= 1 }
+      cursor.seal = nil
       try replay.add(record, file.view, segment: file.number)
-      return true
+      return nil
     }
-    guard header.sequence == cursor.sequence, cursor.batch == nil else { return false }
+    guard header.sequence == cursor.sequence, cursor.batch == nil else {
+      return "a mark of the log stands within a batch or out of sequence"
+    }
     switch header.kind {
     case RecordHeader.Kind.link:
-      guard isFirst, let link = LinkValue(decoding: value) else { return false }
+      guard isFirst, let link = LinkValue(decoding: value) else { return "a link is out of place" }
       cursor.epoch = max(cursor.epoch, link.epoch)
-      cursor.isClosed = false
+      cursor.seal = nil
     case RecordHeader.Kind.seal:
-      guard let seal = SealValue(decoding: value) else { return false }
+      guard let seal = SealValue(decoding: value) else { return "a seal is cut short" }
+      guard seal.isKnown else { throw file.unknown("seals of the reason \(seal.reason)", record.offset) }
       cursor.epoch = max(cursor.epoch, seal.epoch)
-      cursor.isClosed = seal.reason == SealValue.Reason.closed
+      cursor.seal = seal
     case let kind where kind & RecordHeader.Kind.skippable != 0:
       break
     default:
-      throw StoreError(
-        .unsupportedFormat, "the log holds records of the unknown kind \(header.kind), of a newer version",
-        file: file.path, byteOffset: record.offset)
+      throw file.unknown("records of the kind \(header.kind)", record.offset)
     }
-    return true
-  }
-
-  /// The log stops in this segment: is that where the writer stopped, or is something damaged?
-  private mutating func judgeEnd(_ index: Int, _ next: LinkValue?) {
-    let file = files[index]
-    let scan = LogScan(file.view, salt: file.header.salt, to: file.byteCount)
-    if let next, files.count > index + 1 {
-      let laterProof = files[(index + 1)...].contains { file in
-        var scan = LogScan(file.view, salt: file.header.salt, to: file.byteCount)
-        while let record = scan.next() {
-          if record.header.flags & RecordHeader.Flags.earlierDurable != 0 { return true }
-        }
-        return false
-      }
-      if UInt64(file.end) < next.previousDurable || laterProof || scan.isProvenDurable(file.end) {
-        return note(.damaged("a record of the log is damaged", file: file.path, at: file.end))
-      }
-      // The power failed before this segment was on the disk, though later ones already were: the log ends here.
-      void = files[(index + 1)...].map(\.number)
-      tornBytes += max(0, Int(min(next.previousEnd, UInt64(file.byteCount))) - file.end)
-    } else if index + 1 < files.count {
-      // A segment that was made in advance. It has its first record when it is used, and is the last one.
-      let unused = files[index + 1]
-      let unusedScan = LogScan(unused.view, salt: unused.header.salt, to: unused.byteCount)
-      if index + 2 < files.count || unusedScan.isProvenDurable(SegmentHeader.recordsStart) {
-        return note(
-          .damaged("the first record of the segment is damaged", file: unused.path, at: SegmentHeader.recordsStart))
-      }
-      void = [unused.number]
-    }
-    if scan.isProvenDurable(file.end) {
-      return note(.damaged("a record of the log is damaged", file: file.path, at: file.end))
-    }
-    var used = file.byteCount
-    while used > file.end && file.view.load(used - 1, as: UInt8.self) == 0 { used -= 1 }
-    if next == nil { tornBytes += used - file.end }
-    // The seal names the segment after it, which was there before the seal was written.
-    if index + 1 == files.count, let seal = lastSeal(file), seal.reason == SealValue.Reason.continued {
-      note(.damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(seal.next)))
-    }
-  }
-
-  private func lastSeal(_ file: SegmentFile) -> SealValue? {
-    let offset = file.end - Engine.sealBytes
-    guard offset >= SegmentHeader.recordsStart,
-      let record = LogScan.record(file.view, salt: file.header.salt, at: offset),
-      record.header.kind == RecordHeader.Kind.seal
-    else { return nil }
-    return SealValue(decoding: file.view.slice(offset + record.header.valueOffset, record.header.valueByteCount))
+    return nil
   }
 
   // MARK: The result
@@ -383,7 +356,7 @@ struct Recovery {
         catalog.segments.append(
           SegmentCatalog.Segment(
             number: file.number, firstSequence: file.firstSequence, salt: file.header.salt, end: file.end,
-            memory: file.memory, file: nil, isMapped: true, isDurable: file.isDurable || found.isClean))
+            memory: file.memory, file: nil, isMapped: true, isDurable: file.isDurable))
       }
     }
     for file in files where file.number > found.last.number {

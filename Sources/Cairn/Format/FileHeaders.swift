@@ -195,6 +195,13 @@ package struct SegmentHeader: Equatable {
     epoch = view.load(48, as: UInt64.self)
     salt = view.load(56, as: UInt64.self)
     created = view.load(64, as: Int64.self)
+    // What kind of segment it is, and what must be understood to read it: nothing is defined yet but zero.
+    let (kind, features) = (view.load(72, as: UInt32.self), view.load(76, as: UInt32.self))
+    guard kind == 0, features == 0 else {
+      throw StoreError(
+        .unsupportedFormat, "the segment is of kind \(kind) with features \(features), of a newer version",
+        file: file, byteOffset: 72)
+    }
   }
 
   init(store: StoreIdentifier, segment: UInt64, epoch: UInt64, salt: UInt64, created: Int64) {

@@ -23,6 +23,8 @@ package struct RecordHeader: Equatable {
     package static let earlierDurable: UInt16 = 1 << 8
     /// Bits 0–7 must be understood by a reader, 8–15 need not be.
     package static let known: UInt16 = moreFollows | expiry | 0xFF00
+    /// They say nothing about the value.
+    static let plain: UInt16 = moreFollows | 0xFF00
   }
 
   // As it stands in the log, so that reading one is four loads.
@@ -47,9 +49,6 @@ package struct RecordHeader: Equatable {
     get { UInt16(truncatingIfNeeded: marks) }
     set { marks = (marks & ~0xFFFF) | UInt64(newValue) }
   }
-  /// 0: the value as it is.
-  @inline(__always)
-  package var codec: UInt8 { UInt8(truncatingIfNeeded: marks >> 16) }
   /// How much of the segment was known to be durable when this record was written, in bytes.
   @inline(__always)
   package var durableByteCount: Int {
@@ -126,9 +125,17 @@ package struct RecordHeader: Equatable {
     return view.load(offset + Self.byteCount, as: Int64.self)
   }
 
-  /// Whether this version knows what the record's optional fields mean.
+  /// Whether this version knows what the record's optional fields mean, and how its value is stored.
   @inline(__always)
-  package var isUnderstood: Bool { flags & ~Flags.known == 0 && codec == 0 }
+  package var isUnderstood: Bool { marks & 0xFFFF_FFFF & ~UInt64(Flags.known) == 0 }
+
+  /// Whether this is a put whose value is as it is stored, for ever: the common case.
+  @inline(__always)
+  package var isPlainPut: Bool { kind == Kind.put && marks & 0xFFFF_FFFF & ~UInt64(Flags.plain) == 0 }
+
+  /// Whether the extension has room for the fields that the known flags announce.
+  @inline(__always)
+  package var hasItsFields: Bool { flags & Flags.expiry == 0 || extensionByteCount >= 8 }
 }
 
 /// SPEC 4.3: the value of a seal.
@@ -140,6 +147,7 @@ package struct SealValue: Equatable {
   }
 
   package var reason: UInt32
+  package var isKnown: Bool { reason == Reason.closed || reason == Reason.continued }
   package var epoch: UInt64
   /// The segment that follows; 0 after a close.
   package var next: UInt64

@@ -33,25 +33,6 @@ struct LogScan {
     else { return nil }
     return Record(header: header, offset: offset)
   }
-
-  /// Looks behind a place where no valid record stands for valid ones further on: whether any tells that the place was
-  /// durable. A record can only be valid where it was written, so nothing else passes for one.
-  ///
-  /// Bounded: hostile bytes could claim long records at every place; after hashing sixteen times the segment's size,
-  /// it is taken for a torn tail.
-  func isProvenDurable(_ hole: Int) -> Bool {
-    var budget = 16 * memory.count
-    var at = hole & ~7
-    while at + RecordHeader.byteCount <= memory.count && budget > 0 {
-      // Most of what follows a torn tail is reserved space: zeros.
-      if memory.load(at + 16, as: UInt64.self) != 0, let header = RecordHeader(decoding: memory, at: at) {
-        budget -= header.recordByteCount
-        if header.durableByteCount > hole && Self.record(memory, salt: salt, at: at) != nil { return true }
-      }
-      at += 8
-    }
-    return false
-  }
 }
 
 extension RecordHeader {

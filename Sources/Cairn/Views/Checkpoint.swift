@@ -29,6 +29,8 @@ package struct CheckpointHeader: Equatable {
   package var segmentsOffset = 0
   package var segmentCount = 0
   package var segmentsChecksum: UInt64 = 0
+  /// What must be understood to use it: nothing is defined yet. Who meets a set bit ignores the checkpoint.
+  package var features: UInt64 = 0
 
   package var fileByteCount: Int { segmentsOffset + segmentCount * Self.segmentBytes }
 
@@ -57,6 +59,7 @@ package struct CheckpointHeader: Equatable {
     view.store(directoryChecksum, at: 136)
     view.store(UInt64(segmentsOffset), at: 144)
     view.store(segmentsChecksum, at: 152)
+    view.store(features, at: 160)
     view.store(view.slice(0, Self.byteCount - 8).hash(seed: 0), at: Self.byteCount - 8)
   }
 
@@ -87,6 +90,7 @@ package struct CheckpointHeader: Equatable {
     directoryChecksum = view.load(136, as: UInt64.self)
     self.segmentsOffset = segmentsOffset
     segmentsChecksum = view.load(152, as: UInt64.self)
+    features = view.load(160, as: UInt64.self)
     // Checksums can be forged; numbers that no log has must not be calculated with.
     guard segmentCount <= Store.Limits.segments, startSequence <= endSequence, endSequence < 1 << 62,
       (startSegment, startOffset) <= (endSegment, endOffset), startOffset >= SegmentHeader.recordsStart,
@@ -160,6 +164,12 @@ package struct CheckpointSegment: Equatable {
   package var end: Int
   package var liveBytes: Int64
   package var firstSequence: UInt64
+  /// What entries of the index call it.
+  package var slot: UInt64
+
+  package var isPlausible: Bool {
+    liveBytes >= 0 && liveBytes <= end && slot == UInt64(SegmentTable.slot(number))
+  }
 
   func encode(into view: MemoryView) {
     view.store(number, at: 0)
@@ -167,7 +177,7 @@ package struct CheckpointSegment: Equatable {
     view.store(UInt64(end), at: 16)
     view.store(liveBytes, at: 24)
     view.store(firstSequence, at: 32)
-    view.store(UInt64(0), at: 40)
+    view.store(slot, at: 40)
   }
 
   init(number: UInt64, salt: UInt64, end: Int, liveBytes: Int64, firstSequence: UInt64) {
@@ -176,6 +186,7 @@ package struct CheckpointSegment: Equatable {
     self.end = end
     self.liveBytes = liveBytes
     self.firstSequence = firstSequence
+    slot = UInt64(SegmentTable.slot(number))
   }
 
   package init(decoding view: MemoryView) {
@@ -184,6 +195,7 @@ package struct CheckpointSegment: Equatable {
     end = Int(truncatingIfNeeded: view.load(16, as: UInt64.self))
     liveBytes = view.load(24, as: Int64.self)
     firstSequence = view.load(32, as: UInt64.self)
+    slot = view.load(40, as: UInt64.self)
   }
 }
 
@@ -198,7 +210,8 @@ final class CheckpointShards: Sendable {
   init?(_ memory: Mapping, header: CheckpointHeader) {
     let view = memory.view
     let segmentsBytes = header.segmentCount * CheckpointHeader.segmentBytes
-    guard header.fileByteCount == view.count, header.segmentsOffset >= CheckpointHeader.bucketsStart,
+    guard header.features == 0, header.fileByteCount == view.count,
+      header.segmentsOffset >= CheckpointHeader.bucketsStart,
       view.slice(CheckpointHeader.directoryStart, CheckpointHeader.directoryBytes).hash(seed: 0)
         == header.directoryChecksum,
       view.slice(header.segmentsOffset, segmentsBytes).hash(seed: 0) == header.segmentsChecksum
@@ -213,8 +226,12 @@ final class CheckpointShards: Sendable {
         decoding: view.slice(
           header.segmentsOffset + $0 * CheckpointHeader.segmentBytes, CheckpointHeader.segmentBytes))
     }
-    guard shards.allSatisfy({ $0.isPlausible(from: CheckpointHeader.bucketsStart, to: header.segmentsOffset) }),
-      segments.allSatisfy({ $0.liveBytes >= 0 && $0.liveBytes <= $0.end })
+    let sequences = header.startSequence...header.endSequence
+    guard
+      shards.allSatisfy({
+        $0.isPlausible(from: CheckpointHeader.bucketsStart, to: header.segmentsOffset)
+          && sequences.contains($0.sequence)
+      }), segments.allSatisfy(\.isPlausible)
     else { return nil }
     self.memory = memory
     self.header = header

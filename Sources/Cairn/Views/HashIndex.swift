@@ -26,6 +26,8 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
     static func slot(_ entry: UInt64) -> Int { Int(truncatingIfNeeded: entry >> 24 & 0xFFFF) }
     @inline(__always)
     static func offset(_ entry: UInt64) -> Int { Int(truncatingIfNeeded: entry & 0xFF_FFFF) * 8 }
+    /// What an entry can address ends here.
+    static let offsetEnd = 8 << 24
   }
 
   let words: ShardWords

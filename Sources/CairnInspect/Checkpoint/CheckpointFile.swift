@@ -52,6 +52,9 @@ struct CheckpointFile {
     guard header.store == store.header.identifier, header.hashSeed == store.header.hashSeed else {
       return .ignored(Finding(.note, "the checkpoint belongs to another store and is not used", file: path))
     }
+    guard header.features == 0 else {
+      return .ignored(Finding(.note, "the checkpoint has features of a newer version and is not used", file: path))
+    }
     guard header.fileByteCount == window.byteCount, header.segmentsOffset >= CheckpointHeader.bucketsStart else {
       throw damaged("the checkpoint is cut short, or longer than it should be", at: window.byteCount)
     }
@@ -63,13 +66,15 @@ struct CheckpointFile {
       CheckpointShard(decoding: directory.slice($0 * shardBytes, shardBytes))
     }
     for (number, shard) in shards.enumerated()
-    where !shard.isPlausible(from: CheckpointHeader.bucketsStart, to: header.segmentsOffset) {
+    where !shard.isPlausible(from: CheckpointHeader.bucketsStart, to: header.segmentsOffset)
+      || !(header.startSequence...header.endSequence).contains(shard.sequence)
+    {
       let at = CheckpointHeader.directoryStart + number * shardBytes
       throw damaged("the directory of the shards has an impossible entry", at: at)
     }
     let segments = try loadSegments(window, header, path)
-    guard segments.allSatisfy({ $0.liveBytes >= 0 && $0.liveBytes <= $0.end }) else {
-      throw damaged("a segment has more live bytes than it has bytes", at: header.segmentsOffset)
+    guard segments.allSatisfy(\.isPlausible) else {
+      throw damaged("the table of segments has an impossible entry", at: header.segmentsOffset)
     }
     guard segments.last?.number == header.endSegment else {
       throw damaged("the table of segments does not end where the checkpoint does", at: header.segmentsOffset)

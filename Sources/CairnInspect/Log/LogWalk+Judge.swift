@@ -23,41 +23,52 @@ extension LogWalk {
     _ reader: SegmentReader, _ link: SegmentLink?, _ next: inout Opened, _ limit: Int
   ) throws(StoreError) -> Verdict {
     let (end, hole) = (cursor.end, cursor.hole)
+    let later = numbers.filter { $0 > reader.number }
+    var reach = SegmentReader.Reach(
+      after: cursor.batch?.sequence ?? cursor.sequence, byteCount: try store.byteCountOfSegments())
     var proof: String?
     if let covered, LogPlace(segment: reader.number, offset: end) < covered {
       proof = "the checkpoint covers it"
     } else if let link, UInt64(end) < link.value.previousDurable {
       proof = "the next segment tells that it was on the disk"
-    } else if link != nil, try laterSegmentsProve(after: reader.number) {
-      proof = "later segments tell that it was on the disk"
+    } else if let link, cursor.batch == nil, UInt64(end) == link.value.previousEnd {
+      proof = "the next segment was linked to another record"
     }
-    let behind = try reader.look(behind: hole, end: end, isProven: proof != nil)
-    if behind.isProof { proof = "a later record tells that it was on the disk" }
-    if let proof {
+    let isRefused = cursor.refusal != nil
+    var behind = try reader.look(
+      from: isRefused ? hole + 8 : end, behind: hole, &reach,
+      isProof: proof != nil || isRefused ? nil : { $0.durableByteCount > end })
+    if behind.isProof {
+      proof = "a later record tells that it was on the disk"
+    } else if proof == nil && !isRefused, try laterSegmentsProve(later, &reach, &behind) {
+      proof = "later segments tell that it was on the disk"
+    } else if behind.isUndecided {
+      proof = "what follows resembles records too much to tell"
+    }
+    if proof != nil || isRefused {
       reader.forget()
       // Valid after all: it was being written when it was read first, and what proves it came later still.
-      if cursor.refusal == nil, try reader.record(at: hole, upTo: limit) != nil { return .again }
+      if !isRefused, try reader.record(at: hole, upTo: limit) != nil { return .again }
       return noteDamage(reader, limit, proof, behind)
     }
-    let later = numbers.filter { $0 > reader.number }
-    if link != nil {
-      // The power failed before this segment was on the disk, though later ones already were: the log ends here.
-      try noteUnused(later, .void)
-      return .end(tornBytes: max(0, limit - end))
-    }
-    if next.exists, let isDamaged = try judgeUnused(next, later), isDamaged { return .damaged(behind.next) }
     // The seal names the segment after it, which was there before the seal was written.
     if !next.exists && (cursor.isContinued || !later.isEmpty) {
       noteMissing(reader.number + 1)
       return .damaged(nil)
     }
-    return .end(tornBytes: behind.usedEnd - end)
+    if next.isAstray || next.exists && next.reader == nil { return .damaged(behind.next) }
+    // The power failed before this segment was on the disk, though later ones already were: the log ends here. Or the
+    // next one was made in advance and has not been used yet.
+    let isUnused = link == nil && later.count <= 1
+    if isUnused, try next.reader?.link() != nil { return .again }
+    try noteUnused(later, isUnused ? .unused : .void)
+    return .end(tornBytes: link == nil ? behind.usedEnd - end : max(0, limit - end))
   }
 
   private mutating func noteDamage(
-    _ reader: SegmentReader, _ limit: Int, _ proof: String, _ behind: SegmentReader.Behind
+    _ reader: SegmentReader, _ limit: Int, _ proof: String?, _ behind: SegmentReader.Behind
   ) -> Verdict {
-    let what: String
+    var what: String
     if let refusal = cursor.refusal {
       what = refusal
     } else if cursor.hole >= limit {
@@ -65,26 +76,11 @@ extension LogWalk {
     } else {
       what = "no valid record stands here"
     }
-    var message = "\(what), and \(proof)"
-    if let batch = cursor.batch { message += "; the batch that begins at byte \(batch.start) is incomplete" }
-    if let next = behind.next, next < limit { message += "; the next valid record is at byte \(next)" }
-    note(.damaged, message, reader.path, cursor.hole)
+    if let proof { what += ", and \(proof)" }
+    if let batch = cursor.batch { what += "; the batch that begins at byte \(batch.start) is incomplete" }
+    if let next = behind.next, next < limit { what += "; the next valid record is at byte \(next)" }
+    note(.damaged, what, reader.path, cursor.hole)
     return .damaged(behind.next)
-  }
-
-  /// A segment without a first record: made in advance, or damaged? `nil` if neither.
-  private mutating func judgeUnused(_ next: Opened, _ later: [UInt64]) throws(StoreError) -> Bool? {
-    guard let unused = next.reader else { return true }
-    let start = SegmentHeader.recordsStart
-    let behind = try unused.look(behind: start, end: start, isProven: false)
-    if behind.isProof || later.contains(where: { $0 > next.number }) {
-      // It may have got its first record since.
-      if try unused.link() != nil { return nil }
-      note(.damaged, "the first record of the segment is damaged", unused.path, start)
-      return true
-    }
-    try noteUnused([next.number], .unused)
-    return false
   }
 
   /// Lists segments that are not read.
@@ -103,15 +99,18 @@ extension LogWalk {
     }
   }
 
-  /// Whether any record of a later segment was written when all earlier segments were on the disk.
-  private func laterSegmentsProve(after number: UInt64) throws(StoreError) -> Bool {
-    for later in numbers where later > number {
-      guard let reader = try? SegmentReader(later, in: store) else { continue }
-      var at = SegmentHeader.recordsStart
-      while let record = try reader.record(at: at, upTo: reader.byteCount) {
-        if record.header.flags & RecordHeader.Flags.earlierDurable != 0 { return true }
-        at = record.end
+  /// Whether any record of a later segment tells that earlier ones, or something of its own, were on the disk:
+  /// segments are synced in their order.
+  private func laterSegmentsProve(
+    _ later: [UInt64], _ reach: inout SegmentReader.Reach, _ behind: inout SegmentReader.Behind
+  ) throws(StoreError) -> Bool {
+    for number in later {
+      guard let reader = try? SegmentReader(number, in: store) else { continue }
+      let found = try reader.look(from: SegmentHeader.recordsStart, &reach) {
+        $0.durableByteCount > SegmentHeader.recordsStart || $0.flags & RecordHeader.Flags.earlierDurable != 0
       }
+      if found.isProof { return true }
+      behind.isUndecided = behind.isUndecided || found.isUndecided
     }
     return false
   }

@@ -59,6 +59,8 @@ struct LogWalk<Visitor: LogVisitor> {
     let number: UInt64
     var exists = false
     var reader: SegmentReader?
+    /// Its link leads elsewhere, which has been noted.
+    var isAstray = false
   }
 
   mutating func run() throws(StoreError) {
@@ -119,7 +121,7 @@ struct LogWalk<Visitor: LogVisitor> {
 
   /// Returns whether the log goes on in the next segment.
   private mutating func read(_ reader: SegmentReader, _ next: inout Opened) throws(StoreError) -> Bool {
-    var link = try link(to: reader, in: next)
+    var link = try link(to: reader, in: &next)
     begin(reader)
     if depth == .ends, let link, link.value.previousEnd <= reader.byteCount {
       try skip(reader, to: link)
@@ -132,7 +134,7 @@ struct LogWalk<Visitor: LogVisitor> {
       if link == nil && cursor.isContinued {
         // The next segment was begun before the seal was written, but after we looked, if a writer is at work.
         if !next.exists { next = try open(reader.number + 1) }
-        link = try self.link(to: reader, in: next)
+        link = try self.link(to: reader, in: &next)
       }
       if let link, cursor.batch == nil, cursor.hole == link.value.previousEnd,
         cursor.checksum == link.value.previousChecksum
@@ -143,6 +145,7 @@ struct LogWalk<Visitor: LogVisitor> {
       switch try judge(reader, link, &next, limit) {
       case .again:
         reader.forget()
+        link = try self.link(to: reader, in: &next)
       case .end(let tornBytes):
         finish(cursor.isClosed ? .closed : .open(tornBytes: tornBytes))
         report.isClosed = cursor.isClosed && cursor.hole == reader.fileByteCount && !next.exists
@@ -196,11 +199,12 @@ struct LogWalk<Visitor: LogVisitor> {
   }
 
   /// The link of the next segment, if it leads here.
-  private mutating func link(to reader: SegmentReader, in next: Opened) throws(StoreError) -> SegmentLink? {
-    guard let following = next.reader, let link = try following.link() else { return nil }
+  private mutating func link(to reader: SegmentReader, in next: inout Opened) throws(StoreError) -> SegmentLink? {
+    guard !next.isAstray, let following = next.reader, let link = try following.link() else { return nil }
     guard link.value.previous == reader.number, link.value.previousEnd >= SegmentHeader.recordsStart else {
       note(
         .damaged, "the segment does not follow the one before it", following.path, SegmentHeader.recordsStart)
+      next.isAstray = true
       return nil
     }
     return link
@@ -238,17 +242,21 @@ struct LogWalk<Visitor: LogVisitor> {
       (cursor.isClosed, cursor.isContinued) = (false, false)
     case RecordHeader.Kind.seal:
       guard let seal = SealValue(decoding: record.value) else { return refuse("a seal is cut short") }
+      guard seal.isKnown else { throw unknown("seals of the reason \(seal.reason)", record, reader) }
       report.epoch = max(report.epoch, seal.epoch)
       cursor.isClosed = seal.reason == SealValue.Reason.closed
       cursor.isContinued = seal.reason == SealValue.Reason.continued
     case let kind where kind & RecordHeader.Kind.skippable != 0:
       break
     default:
-      throw StoreError(
-        .unsupportedFormat, "the log holds records of the unknown kind \(header.kind), of a newer version",
-        file: reader.path, byteOffset: record.offset)
+      throw unknown("records of the kind \(header.kind)", record, reader)
     }
     return true
+  }
+
+  private func unknown(_ what: String, _ record: LogRecord, _ reader: SegmentReader) -> StoreError {
+    StoreError(
+      .unsupportedFormat, "the log holds \(what), of a newer version", file: reader.path, byteOffset: record.offset)
   }
 
   private mutating func acceptOperation(
@@ -259,7 +267,9 @@ struct LogWalk<Visitor: LogVisitor> {
     guard header.sequence == cursor.sequence &+ 1 else {
       return refuse("an operation has the sequence \(header.sequence) where \(cursor.sequence &+ 1) is due")
     }
-    guard header.keyByteCount > 0 else { return refuse("a record has an empty key") }
+    guard header.keyByteCount > 0, header.hasItsFields else {
+      return refuse("a record has no key, or not its fields")
+    }
     guard !isFirst else { return refuse("a segment begins without a link") }
     if !header.isUnderstood && depth == .everything {
       note(.notUnderstood, "a record uses a feature of a newer version", reader.path, record.offset)

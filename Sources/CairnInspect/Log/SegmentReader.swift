@@ -89,22 +89,39 @@ final class SegmentReader {
   struct Behind {
     /// The first valid record.
     var next: Int?
-    /// Whether a valid record tells that the place had been on the disk when it was written.
+    /// Whether a valid record tells that more had been on the disk when it was written.
     var isProof = false
+    /// Whether too much resembles records to look at all of it.
+    var isUndecided = false
     /// Where what is not zero ends.
     var usedEnd: Int
   }
 
-  /// - Parameters:
-  ///   - end: where the last whole operation ends; a proof is about this place.
-  ///   - isProven: whether a proof need not be looked for.
+  /// How far records behind the end of the log can be away from it, and how many bytes may be hashed to find them:
+  /// hostile bytes could claim a long record at every place.
+  struct Reach {
+    let lastSequence: UInt64
+    let byteCount: Int
+    var budget: Int
+
+    init(after lastSequence: UInt64, byteCount: Int) {
+      self.lastSequence = lastSequence
+      // Lengths may be anything in a hostile directory.
+      self.byteCount = max(0, min(byteCount, 1 << 48))
+      budget = 16 * self.byteCount
+    }
+  }
+
+  /// Looks at every multiple of 8 from `start` on, stepping over valid records.
   ///
-  /// Bounded as recovery is: hostile bytes could claim long records at every place; after hashing sixteen times the
-  /// segment's size, what stands behind is taken for the rest of a torn write.
-  func look(behind hole: Int, end: Int, isProven: Bool) throws(StoreError) -> Behind {
-    var result = Behind(usedEnd: end)
-    var budget = 16 * byteCount
-    var at = hole & ~7
+  /// - Parameters:
+  ///   - hole: only records behind it are told as the next one.
+  ///   - isProof: what a valid record must say to be a proof, which ends the search; `nil`: the next one ends it.
+  func look(
+    from start: Int, behind hole: Int = 0, _ reach: inout Reach, isProof: ((RecordHeader) -> Bool)?
+  ) throws(StoreError) -> Behind {
+    var result = Behind(usedEnd: start)
+    var at = start
     while at + 8 <= byteCount {
       let length = min(4096, byteCount - at)
       guard let block = try window.bytes(at: at, length) else { break }
@@ -114,13 +131,14 @@ final class SegmentReader {
       }
       let blockEnd = at + length & ~7
       while at < blockEnd {
-        if at > hole, budget > 0, let claimed = try claim(at: at) {
-          budget -= claimed
-          if let record = try record(at: at, upTo: byteCount) {
-            if result.next == nil { result.next = at }
-            result.isProof = result.isProof || record.header.durableByteCount > end
+        if !result.isUndecided, let claimed = try claim(at: at, reach) {
+          result.isUndecided = claimed > reach.budget
+          reach.budget -= claimed
+          if !result.isUndecided, let record = try record(at: at, upTo: byteCount) {
+            if result.next == nil && at > hole { result.next = at }
+            result.isProof = isProof?(record.header) ?? false
             result.usedEnd = record.end
-            if isProven || result.isProof { return result }
+            if result.isProof || isProof == nil && result.next != nil { return result }
             at = record.end
             continue
           }
@@ -134,10 +152,13 @@ final class SegmentReader {
     return result
   }
 
-  private func claim(at offset: Int) throws(StoreError) -> Int? {
+  /// How long a record here would be, if what stands here can be one of this log's.
+  private func claim(at offset: Int, _ reach: Reach) throws(StoreError) -> Int? {
     guard let start = try window.bytes(at: offset, RecordHeader.byteCount),
       let claimed = Self.claimedByteCount(start), claimed <= byteCount - offset
     else { return nil }
-    return claimed
+    let (_, sequence, _, marks) = start.loadFourWords(0)
+    let isWithinReach = sequence &- reach.lastSequence <= UInt64(reach.byteCount / RecordHeader.byteCount + 1)
+    return isWithinReach && Int(marks >> 32) * 8 <= offset ? claimed : nil
   }
 }

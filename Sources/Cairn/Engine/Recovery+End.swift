@@ -1,0 +1,51 @@
+/// SPEC 6: the log stops somewhere. Is that where the writer stopped, or is something damaged?
+extension Recovery {
+  /// Judges the end of the segment at `index`, where reading stopped.
+  ///
+  /// What is lost in a power failure is never damage: a later segment may be on the disk, or only its header, when
+  /// this one is not. What was on the disk once is never given up: some later record proves it.
+  mutating func judgeEnd(_ index: Int, _ next: LinkValue?, _ cursor: Cursor) {
+    let file = files[index]
+    if let refusal = cursor.refusal {
+      return note(.damaged(refusal.reason, file: file.path, at: refusal.offset))
+    }
+    if let next, UInt64(file.end) == next.previousEnd {
+      return note(
+        .damaged("the last record is not the one that the next segment was linked to", file: file.path, at: file.end))
+    }
+    switch proof(index, next, cursor) {
+    case .proof: return note(.damaged("a record of the log is damaged", file: file.path, at: file.end))
+    case .undecided:
+      return note(
+        .damaged(
+          "no valid record stands here, and too much of what follows resembles records to tell a torn write from "
+            + "damage", file: file.path, at: file.end))
+    case .nothing: break
+    }
+    // The seal names the segment after it, which was there before the seal was written.
+    if index + 1 == files.count, let seal = cursor.seal, seal.reason == SealValue.Reason.continued {
+      return note(.damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(seal.next)))
+    }
+    void = files[(index + 1)...].map(\.number)
+    var written = Int(min(next?.previousEnd ?? .max, UInt64(file.byteCount)))
+    while written > file.end && file.view.load(written - 1, as: UInt8.self) == 0 { written -= 1 }
+    tornBytes += written - file.end
+  }
+
+  /// Whether anything tells that more of the log was on the disk than can be read.
+  private func proof(_ index: Int, _ next: LinkValue?, _ cursor: Cursor) -> ProofSearch.Result {
+    let file = files[index]
+    if let next, UInt64(file.end) < next.previousDurable { return .proof }
+    let rest = files[index...].reduce(0) { $0 + $1.byteCount } - file.end
+    var search = ProofSearch(after: cursor.sequence, byteCount: rest)
+    var result = search.look(file.view, salt: file.header.salt, from: file.end) { $0.durableByteCount > file.end }
+    for later in files[(index + 1)...] {
+      guard case .nothing = result else { break }
+      // Segments are synced in their order.
+      result = search.look(later.view, salt: later.header.salt, from: SegmentHeader.recordsStart) {
+        $0.durableByteCount > SegmentHeader.recordsStart || $0.flags & RecordHeader.Flags.earlierDurable != 0
+      }
+    }
+    return result
+  }
+}
