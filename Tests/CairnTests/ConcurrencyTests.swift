@@ -199,6 +199,25 @@ private func inParallel(_ bodies: [@Sendable () throws -> Void]) throws {
     }
   }
 
+  /// Goal: a visit that is going on when the store is closed sees whole entries, and ends with `.closed`.
+  @Test func closeWhileVisiting() throws {
+    let directory = TemporaryDirectory()
+    let store = try Store.open(at: directory.path("store"), options: options(.relaxed))
+    for number in 0..<20_000 { try store.put(SelfDescribing.value(number), for: "\(number)") }
+    var visited = 0
+    let error = #expect(throws: StoreError.self) {
+      try store.forEach { entry in
+        if visited == 0 { try store.close() }
+        visited += 1
+        let key = String(decoding: entry.key.withUnsafeBytes(Array.init), as: UTF8.self)
+        #expect(entry.value.withUnsafeBytes(Array.init) == SelfDescribing.value(Int(key) ?? -1))
+        return true
+      }
+    }
+    #expect(error?.code == .closed)
+    #expect(visited > 1)
+  }
+
   /// Goal: a value that is being read stays what it is, whatever happens to its key, its segment and its store.
   @Test func aHeldValueStays() throws {
     let directory = TemporaryDirectory()

@@ -24,13 +24,14 @@ public struct ChangeCursor: ~Copyable {
   public private(set) var sequence: UInt64
 
   init(_ engine: Engine, since sequence: UInt64) throws(StoreError) {
-    if !engine.alive.isSet { throw engine.deadError() }
     let last = engine.counters.load(Counter.lastSequence.rawValue)
     let (first, start) = engine.catalog.withLock { catalog in
       (
         catalog.segments.first?.firstSequence ?? 1, catalog.segments.last { $0.firstSequence - 1 <= sequence }?.number
       )
     }
+    // Only now: a close takes the segments away after it has cleared the mark.
+    if !engine.alive.isSet { throw engine.deadError() }
     guard sequence <= last, let start else {
       throw StoreError(
         .historyGone,
@@ -49,9 +50,9 @@ public struct ChangeCursor: ~Copyable {
   ///   version (both again at every further call); `.closed`.
   /// - Complexity: the size of the record; the first call also looks through (on average half of) a segment.
   public mutating func next() throws(StoreError) -> Change? {
-    if !engine.alive.isSet { throw engine.deadError() }
     let slot = engine.gate.enter()
     defer { slot.leave() }
+    if !engine.alive.isSet { throw engine.deadError() }
     let published = engine.published.load(ordering: .acquiring)
     while LogAddress.make(segment, offset) < published {
       let (memory, salt) = engine.segments.memory(SegmentTable.slot(segment))

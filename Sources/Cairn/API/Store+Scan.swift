@@ -41,10 +41,10 @@ extension Store {
     var failure: StoreError?
     let index = engine.index
     for shard in 0..<HashIndex.shards {
-      if !engine.alive.isSet { throw engine.deadError() }
-      try engine.verify(shard)
       let slot = engine.gate.enter()
       defer { slot.leave() }
+      if !engine.alive.isSet { throw engine.deadError() }
+      try engine.verify(shard)
       index.entries(of: shard, into: &entries)
       for (number, entry) in entries.enumerated() {
         if number + 8 < entries.count { index.prefetchRecord(entries[number + 8]) }

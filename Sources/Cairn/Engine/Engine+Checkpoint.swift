@@ -159,6 +159,8 @@ extension Engine {
     if index.verify(shard) { return }
     queue.take()
     defer { queue.giveBack() }
+    // Closed while this reader waited: there is nothing left to build from.
+    if isReleased { throw deadError() }
     try verifyInTurn(shard)
   }
 

@@ -40,22 +40,25 @@ extension Engine {
   }
 
   /// Memory goes when no reader is in it any more; the lock at once.
+  ///
+  /// Readers that began before the close still go by the index and the segments, so these go on leading to the memory:
+  /// a table emptied under a reader would tell it that a key is not there. Those that come later see that the store is
+  /// closed before they look at anything.
   private func releaseAll() {
+    queue.take()
+    isReleased = true
     for shard in 0..<HashIndex.shards {
-      index.words.setTable(.none, shard)
       if let memory = index.memory[shard] { Reclaimer.shared.retire(memory) }
       index.memory[shard] = nil
     }
     if let checkpoint = index.loaded.withLock({ $0.take() }) { Reclaimer.shared.retire(checkpoint) }
     catalog.withLock { catalog in
-      for segment in catalog.segments {
-        segments.clear(SegmentTable.slot(segment.number))
-        Reclaimer.shared.retire(segment.memory)
-      }
+      for segment in catalog.segments { Reclaimer.shared.retire(segment.memory) }
       catalog = SegmentCatalog()
     }
     log.memory = .empty
     log.file = nil
+    queue.giveBack()
     lock = nil
     directory.close()
   }

@@ -32,6 +32,9 @@ final class Engine: @unchecked Sendable {  // As above.
   var background: BackgroundThread?
   var flusher: BackgroundThread?
 
+  /// With the turn: the memory has been given back.
+  var isReleased = false
+
   /// What a read-only open found damaged.
   var damage: StoreError?
 

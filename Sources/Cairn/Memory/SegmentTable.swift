@@ -34,7 +34,7 @@ struct SegmentTable: @unchecked Sendable {  // Words are only accessed atomicall
     // The smaller length first, the address last: whatever mixture a reader loads lies within the memory.
     unsafe words[1].store(UInt64(view.count), ordering: .releasing)
     unsafe words[2].store(salt, ordering: .releasing)
-    unsafe words[0].store(UInt64(UInt(bitPattern: view.pointer)), ordering: .releasing)
+    unsafe words[0].store(UInt64(UInt(bitPattern: view.pointer) &- UInt(bitPattern: base)), ordering: .releasing)
   }
 
   func clear(_ slot: Int) {
@@ -49,8 +49,10 @@ struct SegmentTable: @unchecked Sendable {  // Words are only accessed atomicall
     let address = unsafe words[0].load(ordering: .acquiring)
     let count = unsafe words[1].load(ordering: .acquiring)
     let salt = unsafe words[2].load(ordering: .acquiring)
-    // SAFETY: published by `set` with at most as many bytes as lie there; no byte of an empty slot is ever read.
-    let start = unsafe UnsafeMutableRawPointer(bitPattern: UInt(truncatingIfNeeded: address)).unsafelyUnwrapped
+    // SAFETY: published by `set` with at most as many bytes as lie there; an empty slot has none. Addresses are stored
+    // relative to the table, so that an empty slot's is one too.
+    let pointer = unsafe UInt(truncatingIfNeeded: address) &+ UInt(bitPattern: base)
+    let start = unsafe UnsafeMutableRawPointer(bitPattern: pointer).unsafelyUnwrapped
     return unsafe (MemoryView(start, count: Int(truncatingIfNeeded: count)), salt)
   }
 }
