@@ -8,6 +8,8 @@ package struct EntryReader {
   package let damage: StoreError?
   /// The newest operation that was read.
   package let lastSequence: UInt64
+  /// The first live entry that was left out because its value cannot be read by this version.
+  package private(set) var notUnderstood: StoreError?
   private var readers: [UInt64: SegmentReader] = [:]
 
   /// Reads the whole log.
@@ -36,11 +38,20 @@ package struct EntryReader {
   }
 
   /// Calls `body` with the entries that are not expired, in the order of their keys' bytes, until it returns `false`.
-  package mutating func forEach(_ body: (Entry) throws(StoreError) -> Bool) throws(StoreError) {
+  ///
+  /// - Parameter keysOnly: `body` does not look at values, so that those that are not understood do not matter.
+  package mutating func forEach(
+    keysOnly: Bool = false, _ body: (Entry) throws(StoreError) -> Bool
+  ) throws(StoreError) {
     let now = SystemClock().wallMilliseconds()
     let all = live.locations.filter { $0.value.deadline.map { $0 > now } ?? true }
     for (_, location) in all.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
-      if try !body(try entry(at: location)) { return }
+      let entry = try entry(at: location)
+      guard keysOnly || entry.record.header.isUnderstood else {
+        if notUnderstood == nil { notUnderstood = notUnderstood(location) }
+        continue
+      }
+      if try !body(entry) { return }
     }
   }
 
@@ -50,12 +61,13 @@ package struct EntryReader {
     guard let record = try reader.record(at: location.offset, upTo: end, readAhead: location.byteCount) else {
       throw StoreError.damaged("the record has changed since it was read", file: reader.path, at: location.offset)
     }
-    guard record.header.isUnderstood else {
-      throw StoreError(
-        .unsupportedFormat, "the record uses a feature of a newer version", file: reader.path,
-        byteOffset: location.offset)
-    }
     return Entry(record: record)
+  }
+
+  private func notUnderstood(_ location: LiveEntries.Location) -> StoreError {
+    StoreError(
+      .unsupportedFormat, "the entry uses a feature of a newer version",
+      file: store.filePath(SegmentHeader.name(location.segment)), byteOffset: location.offset)
   }
 
   private mutating func reader(_ segment: UInt64) throws(StoreError) -> SegmentReader {

@@ -65,6 +65,7 @@ struct Command: Sendable {
         try entry.lendValue { (value) throws(StoreError) in try output.write(value) }
         return true
       }
+      if let error = reader.notUnderstood { throw error }
       return isFound ? ExitCode.success : ExitCode.absent
     } catch {
       StandardError.write("kvdump: \(Escaping.text(error.description))")
@@ -86,7 +87,8 @@ struct Command: Sendable {
           name: "--format", value: "text|json|hex",
           help: "text: key, tab, value, escaped (default); json: an object in a line; hex: digits"),
       ],
-      notes: "Where the log is damaged, lists the store as it was before the damage, and exits with 3.\n"
+      notes: "Where the log is damaged, lists the store as it was before the damage, and exits with 3. Leaves out\n"
+        + "values that only a newer version can read, and exits with 4 then.\n"
         + "Takes memory for all keys that are listed.")
   ) { arguments, output in
     let limit = arguments.string("--limit").map { Int($0) ?? -1 } ?? Int.max
@@ -97,13 +99,17 @@ struct Command: Sendable {
     let filter = arguments.bytes("--prefix").map { KeyFilter.prefix($0) } ?? .all
     var reader = try EntryReader(StoreDirectory(opening: arguments.path()), filter: filter)
     var count = 0
-    try reader.forEach { (entry) throws(StoreError) in
+    let keysOnly = arguments.has("--keys-only")
+    try reader.forEach(keysOnly: keysOnly) { (entry) throws(StoreError) in
       if count == limit { return false }
       count += 1
-      try output.write(entry.line(format, keysOnly: arguments.has("--keys-only")) + "\n")
+      try output.write(entry.line(format, keysOnly: keysOnly) + "\n")
       return true
     }
-    guard let damage = reader.damage else { return ExitCode.success }
+    guard let damage = reader.damage else {
+      if let error = reader.notUnderstood { throw error }
+      return ExitCode.success
+    }
     try output.flush()
     StandardError.write("kvdump: this is the store as of sequence \(reader.lastSequence); then:")
     throw damage

@@ -209,8 +209,9 @@ private func inParallel(_ bodies: [@Sendable () throws -> Void]) throws {
       try store.forEach { entry in
         if visited == 0 { try store.close() }
         visited += 1
-        let key = String(decoding: entry.key.withUnsafeBytes(Array.init), as: UTF8.self)
-        #expect(entry.value.withUnsafeBytes(Array.init) == SelfDescribing.value(Int(key) ?? -1))
+        let key = String(decoding: unsafe entry.key.withUnsafeBytes { unsafe [UInt8]($0) }, as: UTF8.self)
+        let value = unsafe entry.value.withUnsafeBytes { unsafe [UInt8]($0) }
+        #expect(value == SelfDescribing.value(Int(key) ?? -1))
         return true
       }
     }

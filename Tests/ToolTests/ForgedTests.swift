@@ -94,4 +94,65 @@ import Testing
       try use(copy)
     }
   }
+
+  private struct Checkpointed {
+    let directory = TemporaryDirectory()
+    let path: String
+    let offset: (Int) -> Int
+
+    /// Three records of 40 bytes for one key: put, remove, put; and a checkpoint.
+    init() throws {
+      path = directory.path("store")
+      var options = Store.Options()
+      options.checkpointInterval = 0
+      let store = try Store.open(at: path, options: options)
+      try store.put("1", for: "a")
+      try store.remove("a")
+      try store.put("3", for: "a")
+      try store.close()
+      offset = { 256 + 72 + 40 * $0 }
+    }
+
+    func forge(_ change: (inout Forger) throws -> Void) throws {
+      var forger = try Forger(path + "/index.checkpoint")
+      try change(&forger)
+      try Files.write(forger.sealed(), to: path + "/index.checkpoint")
+    }
+  }
+
+  /// F1-CHK-005: the index leads to a record of the right key which is no put.
+  @Test func entryOfARemove() throws {
+    let made = try Checkpointed()
+    try made.forge { forger in
+      let shard = try #require(forger.shardsInUse.first)
+      forger.changeEntry(of: shard) { entry in
+        #expect(Int(entry & 0xFF_FFFF) * 8 == made.offset(2))
+        return entry & ~0xFF_FFFF | UInt64(made.offset(1) / 8)
+      }
+    }
+    #expect(try Tool.run("verify", made.path).code == 3)
+    let store = try Store.open(at: made.path, options: Store.Options(.readOnly))
+    let read = #expect(throws: StoreError.self) { try store.value(for: "a") }
+    #expect(read?.code == .damaged && read?.byteOffset == made.offset(1), "\(String(describing: read))")
+    let visit = #expect(throws: StoreError.self) { try store.forEach { _ in true } }
+    #expect(visit?.code == .damaged)
+    try store.close()
+  }
+
+  /// F1-CHK-004 and 5.2: a shard that claims to be from outside of the checkpoint's time would miss operations.
+  @Test func shardOfAnotherTime() throws {
+    for sequence in [UInt64(0), 4, .max] {
+      let made = try Checkpointed()
+      try made.forge { forger in
+        let shard = try #require(forger.shardsInUse.first)
+        forger.setSequence(of: shard, sequence)
+      }
+      #expect(try Tool.run("verify", made.path).code == 3, "\(sequence)")
+      let store = try Store.open(at: made.path)
+      #expect(try store.value(for: "a") == Array("3".utf8), "\(sequence)")
+      try store.put("4", for: "a")
+      #expect(try store.value(for: "a") == Array("4".utf8), "\(sequence)")
+      try store.close()
+    }
+  }
 }

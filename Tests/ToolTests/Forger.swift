@@ -46,6 +46,8 @@ struct Forger {
     set(word(place(shard) + 8) &+ UInt64(bitPattern: Int64(difference)) << 32, at: place(shard) + 8)
   }
 
+  mutating func setSequence(of shard: Int, _ value: UInt64) { set(value, at: place(shard) + 24) }
+
   mutating func setWord(_ value: UInt64, at offset: Int) { set(value, at: offset) }
 
   mutating func setLiveBytesOfFirstSegment(_ value: Int64) {
