@@ -25,12 +25,7 @@ import Testing
       if durability == .relaxed {
         while end > next, try !store.contains(SelfDescribing.key(end - 1, part: 0)) { end -= 1 }
       }
-      for number in 0..<end {
-        for part in 0..<(number % 10 == 9 ? 3 : 1) {
-          let value = try store.value(for: SelfDescribing.key(number, part: part))
-          #expect(value == SelfDescribing.value(number), "seed \(seed), kill \(kill), entry \(number)")
-        }
-      }
+      try Writer.check(store, before: end, "seed \(seed), kill \(kill)")
       try store.close()
       next = end
     }
@@ -42,9 +37,9 @@ import Testing
     _ path: String, _ durability: Store.Durability, from first: Int, milliseconds: Int
   ) throws -> Int? {
     let child = Process()
-    child.executableURL = writer
+    child.executableURL = Writer.executable
     child.arguments = [path, "\(durability)", "\(first)"]
-    child.environment = ["SWIFT_BACKTRACE": "enable=no"]
+    child.environment = Writer.environment
     let output = Pipe()
     child.standardOutput = output
     try child.run()
@@ -60,17 +55,10 @@ import Testing
       semaphore.signal()
     }
     semaphore.wait()
-    let lines = String(decoding: box.data, as: UTF8.self).split(separator: "\n")
-    return lines.last { Int($0) != nil }.flatMap { Int($0) }
+    return Writer.acknowledged(box.data)
   }
 
   private final class Box: @unchecked Sendable {  // Handed over with a semaphore.
     var data = Data()
-  }
-
-  private var writer: URL {
-    // Products lie side by side; the bundle of the tests is one of them.
-    URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-      .appendingPathComponent("cairn-test-writer")
   }
 }

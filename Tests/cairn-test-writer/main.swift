@@ -1,11 +1,13 @@
-// Writes to a store until it is killed, and says on standard output what has been acknowledged.
-// usage: cairn-test-writer PATH relaxed|process|disk FIRST
+// Writes to a store until it is killed or has come to the end, and says on standard output what has been acknowledged.
+// usage: cairn-test-writer PATH relaxed|process|disk FIRST [END]
 import Cairn
 import CairnTestSupport
 import Glibc
 
 let arguments = CommandLine.arguments
-guard arguments.count == 4, let first = Int(arguments[3]) else { exit(64) }
+guard arguments.count == 4 || arguments.count == 5, let first = Int(arguments[3]),
+  let end = arguments.count == 5 ? Int(arguments[4]) : Int.max
+else { exit(64) }
 var options = Store.Options()
 options.durability = arguments[2] == "disk" ? .disk : arguments[2] == "process" ? .process : .relaxed
 options.segmentBytes = 64 << 10
@@ -13,7 +15,7 @@ options.checkpointInterval = 200_000
 do {
   let store = try Store.open(at: arguments[1], options: options)
   var number = first
-  while true {
+  while number < end {
     let value = SelfDescribing.value(number)
     if number % 10 == 9 {
       try store.write { batch in
@@ -27,6 +29,7 @@ do {
     fflush(nil)
     number += 1
   }
+  try store.close()
 } catch {
   print("error: \(error)")
   exit(1)

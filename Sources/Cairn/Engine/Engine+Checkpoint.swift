@@ -60,7 +60,7 @@ extension Engine {
         shards.append(shard)
       }
       let byteCount = copies.reduce(0) { $0 + $1.buckets * BucketTable.bucketBytes }
-      if byteCount > 0 { try file.write(buffer.view.slice(0, byteCount), at: offset) }
+      if byteCount > 0 { try add(buffer.view.slice(0, byteCount), to: file, at: offset) }
       offset += byteCount
     }
     return shards
@@ -146,10 +146,16 @@ extension Engine {
     header.segmentsChecksum = segments.view.hash(seed: 0)
     let first = try System.allocate(byteCount: CheckpointHeader.byteCount)
     header.encode(into: first.view)
-    try file.write(directory.view, at: CheckpointHeader.directoryStart)
-    try file.write(segments.view, at: header.segmentsOffset)
-    try file.write(first.view, at: 0)
+    try add(directory.view, to: file, at: CheckpointHeader.directoryStart)
+    try add(segments.view, to: file, at: header.segmentsOffset)
+    try add(first.view, to: file, at: 0)
     try file.sync()
+  }
+
+  /// Reserved first, as everything is that makes a file longer: see ``File/reserve(_:upTo:)``.
+  private func add(_ bytes: MemoryView, to file: any File, at offset: Int) throws(StoreError) {
+    try file.reserve(offset, upTo: offset + bytes.count)
+    try file.write(bytes, at: offset)
   }
 
   // MARK: Using one

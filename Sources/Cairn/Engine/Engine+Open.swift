@@ -94,6 +94,7 @@ extension Engine {
     }
     let text = Array("process \(System.processID()) (\(System.commandName().prefix(100)))\n".utf8)
     try lock.truncate(to: 0)
+    try lock.reserve(0, upTo: text.count)
     try lock.write(unsafe MemoryView(text.span.bytes), at: 0)
     return lock
   }
@@ -119,6 +120,7 @@ extension Engine {
     let file = try directory.create(temporary, permissions: options.filePermissions)
     let buffer = try System.allocate(byteCount: StoreHeader.byteCount)
     header.encode(into: buffer.view)
+    try file.reserve(0, upTo: StoreHeader.byteCount)
     try file.write(buffer.view, at: 0)
     try file.sync()
     try directory.rename(temporary, to: StoreHeader.name)

@@ -37,7 +37,8 @@ package protocol File: AnyObject, Sendable {
   func read(into target: MemoryView, at offset: Int) throws(StoreError) -> Int
   /// Writes all the bytes or throws.
   func write(_ bytes: MemoryView, at offset: Int) throws(StoreError)
-  /// Makes sure that writes below `end` find their space; where the file system cannot reserve, does nothing.
+  /// Makes sure that writes below `end` find their space, and that they are allowed: over the limit of a process for
+  /// its files, a write would end it. Where the file system cannot reserve, that is all it does.
   func reserve(_ start: Int, upTo end: Int) throws(StoreError)
   func truncate(to byteCount: Int) throws(StoreError)
   /// Makes the content and the size durable.
