@@ -1,0 +1,105 @@
+import CairnTestSupport
+import Testing
+
+@testable import Cairn
+
+/// Goal: there is no call before which a kill, or a power failure, or both one after the other, could harm.
+/// Method: short sessions on a simulated disk, stopped before every single call; then another session; then the power
+/// fails in many ways. Entries are numbered, so what is there must be the first so many, whole.
+@Suite struct CrashPointTests {
+  private static let failures = 12
+
+  private func options() -> Store.Options {
+    var options = Store.Options()
+    options.segmentBytes = 64 << 10
+    options.durability = .process
+    return options
+  }
+
+  private func open(_ disk: SimulatedDisk) throws -> Store {
+    Store(engine: try Engine.open("store", options(), disk))
+  }
+
+  /// Values of about two pages, so that records can be lost one by one.
+  private func value(_ number: Int) -> [UInt8] { SelfDescribing.value(number) + [UInt8](repeating: 7, count: 9000) }
+
+  private func put(_ numbers: Range<Int>, in store: Store, _ durability: Store.Durability = .process) throws {
+    for number in numbers { try store.put(value(number), for: "\(number)", durability: durability) }
+  }
+
+  /// Opens what the disk holds, and returns how many entries are there: the first ones, or the content is wrong.
+  @discardableResult
+  private func check(_ content: SimulatedDisk.Content, atLeast promised: Int, _ comment: Comment) throws -> Int {
+    let store: Store
+    do {
+      store = try open(SimulatedDisk(content))
+    } catch {
+      Issue.record("\(comment): \(error)")
+      return promised
+    }
+    let there = try store.contents()
+    #expect(there.count >= promised, comment)
+    for number in 0..<there.count { #expect(try store.value(for: "\(number)") == value(number), comment) }
+    try store.close()
+    return there.count
+  }
+
+  /// A session that is killed while it is being closed, or just after; one that goes on; then the power fails.
+  @Test(arguments: SeededRandom.seeds(1)) func killedThenPoweredOff(seed: UInt64) throws {
+    var random = SeededRandom(seed: seed)
+    var crashAt = 0
+    while true {
+      let disk = SimulatedDisk(crashAt: crashAt)
+      let first = try open(disk)
+      try put(0..<3, in: first)
+      let before = disk.calls
+      try first.close()
+      if disk.calls <= crashAt { return }
+      crashAt += 1
+      // What comes before is killed in the other tests, many times over.
+      if crashAt <= before { continue }
+      let killed = disk.crashed()
+      let comment: Comment = "seed \(seed), killed before call \(crashAt - 1)"
+      let next = SimulatedDisk(killed)
+      let second = try open(next)
+      try put(3..<5, in: second)
+      let content = next.crashed()
+      try second.close()
+      try check(killed, atLeast: 3, comment)
+      try check(content, atLeast: 5, comment)
+      for _ in 0..<Self.failures { try check(content.afterPowerFailure(&random), atLeast: 0, comment) }
+    }
+  }
+
+  /// The power failed when four segments were there and only the headers of the last three were on the disk: these are
+  /// removed at the next open, which the power may interrupt again before each call.
+  @Test(arguments: SeededRandom.seeds(1)) func removalOfVoidSegments(seed: UInt64) throws {
+    var random = SeededRandom(seed: seed)
+    let disk = SimulatedDisk()
+    let store = try open(disk)
+    try put(0..<2, in: store, .disk)
+    var content = disk.crashed()
+    try put(2..<30, in: store)
+    let later = disk.crashed()
+    try store.close()
+    let names = later.names.keys.filter { SegmentHeader.number($0) != nil }.sorted()
+    try #require(names.count > 3)
+    for name in names.dropFirst() {
+      let number = try #require(later.names[name])
+      let inode = try #require(later.inodes[number])
+      let header = SimulatedDisk.Inode.page(0, inode.content)[..<256] + [UInt8](repeating: 0, count: 65536 - 256)
+      content.inodes[number] = SimulatedDisk.Inode(content: Array(header), synced: Array(header))
+      content.names[name] = number
+    }
+    content.syncedNames = content.names
+    content.changes = []
+    for crashAt in 0... {
+      let disk = SimulatedDisk(content, crashAt: crashAt)
+      try open(disk).close()
+      if disk.calls <= crashAt { break }
+      let comment: Comment = "seed \(seed), before call \(crashAt)"
+      try check(disk.crashed(), atLeast: 2, comment)
+      for _ in 0..<Self.failures { try check(disk.crashed().afterPowerFailure(&random), atLeast: 2, comment) }
+    }
+  }
+}
