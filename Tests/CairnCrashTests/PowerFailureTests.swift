@@ -66,7 +66,8 @@ private struct History {
     let crashAt = random.percent(30) ? random.below(12) : random.below(150)
     let disk = SimulatedDisk(content, crashAt: crashAt) { acknowledged.keep() }
     var options = Store.Options()
-    options.segmentBytes = 64 << 10
+    // In the larger ones a session goes on in the segment of the last.
+    options.segmentBytes = [64 << 10, 256 << 10][random.below(2)]
     options.checkpointInterval = [nil, 0, 5_000, 60_000][random.below(4)]
     options.durability = random.percent(50) ? .process : .relaxed
     let comment: Comment = "seed \(random.seed), session \(life)"

@@ -32,7 +32,8 @@ private struct ModelRun {
     random = SeededRandom(seed: seed)
     path = directory.path("store")
     options.clock = clock
-    options.segmentBytes = 64 << 10
+    // In the larger ones a session goes on in the segment of the last.
+    options.segmentBytes = [64 << 10, 256 << 10][random.below(2)]
     options.durability = random.percent(50) ? .process : .relaxed
     options.checkpointInterval = [nil, 0, 10_000, 100_000][random.below(4)]
     store = try Store.open(at: path, options: options)
