@@ -110,15 +110,20 @@ int64_t cairn_write_at(int descriptor, const void *bytes, size_t count, int64_t 
 }
 
 int cairn_populate(void *memory, size_t byteCount) {
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23  // Linux 5.14; older headers lack the name.
+#endif
   // Advice needs no alignment but that of pages; where less than 2 MiB is asked for it changes nothing.
 #ifdef MADV_HUGEPAGE
   if (byteCount >= 2 << 20) madvise(memory, byteCount, MADV_HUGEPAGE);
 #endif
-#ifdef MADV_POPULATE_WRITE
-  return madvise(memory, byteCount, MADV_POPULATE_WRITE);
-#else
-  return madvise(memory, byteCount, 23);  // Linux 5.14; older headers lack the name.
-#endif
+  // Piece by piece: meanwhile no other thread of the process can map anything.
+  const size_t piece = 1 << 20;
+  for (size_t at = 0; at < byteCount; at += piece) {
+    size_t length = byteCount - at < piece ? byteCount - at : piece;
+    if (madvise((char *)memory + at, length, MADV_POPULATE_WRITE) != 0) return -1;
+  }
+  return 0;
 }
 
 int cairn_random(uint64_t *value) { return getrandom(value, sizeof *value, 0) == sizeof *value ? 0 : -1; }

@@ -12,9 +12,8 @@ import Testing
     let path = directory.path("store")
     let child = Process()
     child.executableURL = URL(fileURLWithPath: "/bin/bash")
-    child.arguments = [
-      "-c", "ulimit \(limit) && exec env --default-signal \"$0\" \"$@\"", Writer.executable.path, path, "process", "0", "\(end)",
-    ]
+    let command = "ulimit \(limit) && exec env --default-signal \"$0\" \"$@\""
+    child.arguments = ["-c", command, Writer.executable.path, path, "process", "0", "\(end)"]
     child.environment = Writer.environment
     let output = Pipe()
     child.standardOutput = output
@@ -36,7 +35,8 @@ import Testing
     try store.close()
   }
 
-  /// Over it the kernel sends a signal that ends the process (and which the tests themselves block). Segments are of 64 KiB, a checkpoint is larger.
+  /// Over it the kernel sends a signal that ends the process (and which the tests themselves block). Segments are of
+  /// 64 KiB, a checkpoint is larger.
   @Test func sizeOfFiles() throws {
     for kibibytes in [0, 1, 4, 5, 8, 12, 63, 64, 65, 68, 72, 96, 128] { try write(under: "-f \(kibibytes)", end: 4000) }
   }

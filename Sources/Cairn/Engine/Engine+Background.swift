@@ -12,6 +12,7 @@ final class BackgroundThread: Sendable {
     case stop = 16
     /// A flush that does not wait for more.
     case flushNow = 32
+    case extend = 64
   }
 
   /// How long relaxed writes wait for others before they are handed to the operating system together.
@@ -87,6 +88,7 @@ final class BackgroundThread: Sendable {
         continue
       }
       if due & Task.seal.rawValue != 0 { engine.inBackground { () throws(StoreError) in try engine.mapSealed() } }
+      if due & Task.extend.rawValue != 0 { try? engine.extend() }
       if due & Task.prepare.rawValue != 0 { engine.prepareInBackground() }
       if due & Task.checkpoint.rawValue != 0 { engine.checkpointInBackground() }
       if due & (Task.flush.rawValue | Task.flushNow.rawValue) != 0 {

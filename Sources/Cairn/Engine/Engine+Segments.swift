@@ -1,57 +1,12 @@
 internal import Synchronization
 
-/// Segments: making room in the active one, going on to the next, and closing the log.
+/// Segments: going on from one to the next, and what becomes of those that are full.
 extension Engine {
   static let sealBytes = RecordHeader.byteCount + SealValue.byteCount
   static let linkBytes = RecordHeader.byteCount + LinkValue.byteCount
 
-  /// Sees to it that `byteCount` bytes of records, and a seal, fit at the log's position of the active segment.
-  @inline(__always)
-  func makeRoom(_ byteCount: Int) throws(StoreError) -> MemoryView {
-    let end = log.position + byteCount + Self.sealBytes
-    if end <= log.ready { return log.memory }
-    return try makeMoreRoom(byteCount)
-  }
-
-  @inline(never)
-  private func makeMoreRoom(_ byteCount: Int) throws(StoreError) -> MemoryView {
-    if log.position + byteCount + Self.sealBytes > log.memory.count {
-      try roll(atLeast: byteCount)
-    }
-    try reserve(log.position + byteCount + Self.sealBytes)
-    // Long enough before the end for a new file to be synced on a busy disk.
-    if log.position > options.segmentBytes / 8 && !log.isPreparationDue {
-      log.isPreparationDue = true
-      background?.wake(.prepare)
-    }
-    return log.memory
-  }
-
-  /// Sees to it that space is reserved, and memory present, up to `end`.
-  ///
-  /// Space in steps that double from 64 KiB, so that a small store is a small directory and a large one is not asked
-  /// for space at every commit. Memory in steps of 256 KiB, then of 4 MiB and huge pages: faults page by page cost
-  /// 100 ns a record, these 35 and 15.
-  private func reserve(_ end: Int) throws(StoreError) {
-    guard let file = log.file else { return }
-    if end > log.reserved {
-      let step = max(end, min(max(64 << 10, log.reserved * 2), log.memory.count))
-      let reserved = min((step + 4095) & ~4095, (log.memory.count + 4095) & ~4095)
-      try file.reserve(log.reserved, upTo: reserved)
-      log.reserved = reserved
-    }
-    if end > log.populated {
-      let step = log.position < 4 << 20 ? 256 << 10 : 4 << 20
-      let populated = min(log.memory.count, max(end, (log.position & ~(step - 1)) + step))
-      let start = max(log.populated, log.position) & ~4095
-      System.populate(log.memory.slice(start, populated - start))
-      log.populated = populated
-    }
-    log.ready = min(log.reserved, log.populated)
-  }
-
   /// Seals the active segment and goes on in the next one.
-  private func roll(atLeast byteCount: Int) throws(StoreError) {
+  func roll(atLeast byteCount: Int) throws(StoreError) {
     let next = log.segment + 1
     let prepared = try takePrepared(next)
     try reserve(log.position + Self.sealBytes)
@@ -81,7 +36,8 @@ extension Engine {
     log.flushed = SegmentHeader.recordsStart
     log.durable = SegmentHeader.recordsStart
     log.reserved = prepared.reserved
-    (log.ready, log.populated) = (0, 0)
+    log.populated = 0
+    log.ready = 0
     log.isPreparationDue = false
     log.closedAt = nil
     segments.set(SegmentTable.slot(header.segment), memory.view, salt: header.salt)

@@ -106,10 +106,11 @@ struct LogState {
   var closedAt: Int?
   /// Space of the file below this is reserved.
   var reserved = 0
-  /// Memory below this is there, and space is reserved: records may be written without further ado.
-  var ready = 0
   /// Pages of memory below this are present.
   var populated = 0
+  /// Records that end below this are written without further ado. At most ``available``; less where more room should
+  /// be asked for in time.
+  var ready = 0
   var lastSequence: UInt64 = 0
   /// The checksum of the record before `position`.
   var lastChecksum: UInt64 = 0
@@ -122,6 +123,10 @@ struct LogState {
   var isPreparationDue = false
 
   var address: UInt64 { LogAddress.make(segment, position) }
+  /// Memory below this is there, and space is reserved.
+  var available: Int { min(reserved, populated) }
+
+  func wholePages(_ byteCount: Int) -> Int { (byteCount + 4095) & ~4095 }
 }
 
 /// A place in the log as one word that can be compared: the segment in the upper half, the offset / 8 in the lower.
