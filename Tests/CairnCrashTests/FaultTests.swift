@@ -1,4 +1,5 @@
 import CairnTestSupport
+import Synchronization
 import Testing
 
 @testable import Cairn
@@ -43,6 +44,22 @@ import Testing
       for part in 1..<3 { #expect(try store.value(for: SelfDescribing.key(acknowledged, part: part)) == next, comment) }
     }
     return next != nil
+  }
+
+  /// Goal: the next segment is made by one thread only, however late the other one comes to it.
+  /// Method: the background's task is carried out in the middle of everything that the writer does.
+  @Test func theNextSegmentIsMadeOnce() throws {
+    let directory = TemporaryDirectory()
+    let fault = FaultyFileSystem.Fault()
+    let engine = try Engine.open(directory.path("store"), options(), FaultyFileSystem(fault: fault))
+    fault.beforeRecords.withLock { $0 = { try? engine.prepareNext() } }
+    let store = Store(engine: engine)
+    for number in 0..<90 { try put(number, in: store) }
+    fault.beforeRecords.withLock { $0 = nil }
+    try store.close()
+    let again = try Store.open(at: directory.path("store"), options: options())
+    _ = try check(again, acknowledged: 90, "with the next segment made at any time")
+    try again.close()
   }
 
   @Test(arguments: kinds, [false, true]) func everyCallFails(call: FaultyFileSystem.Call, isForEver: Bool) throws {

@@ -19,6 +19,8 @@ struct FaultyFileSystem: FileSystem {
       var callsAfterFailure = 0
     }
     private let state = Mutex(State())
+    /// Called before records are written, by the thread that writes them.
+    let beforeRecords = Mutex<(@Sendable () -> Void)?>(nil)
 
     func set(_ call: Call, after: Int, isForEver: Bool) {
       state.withLock { $0 = State(call: call, after: after, isForEver: isForEver) }
@@ -106,6 +108,7 @@ final class FaultyFile: File {
     try real.read(into: target, at: offset)
   }
   func write(_ bytes: MemoryView, at offset: Int) throws(StoreError) {
+    if offset >= SegmentHeader.recordsStart { fault.beforeRecords.withLock { $0 }?() }
     do throws(StoreError) {
       try fault.check(.write, path)
     } catch {

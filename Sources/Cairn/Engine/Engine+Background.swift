@@ -101,31 +101,38 @@ final class BackgroundThread: Sendable {
 }
 
 extension Engine {
-  /// Sees to it that relaxed writes reach the operating system: after a moment, or, if many have gathered, at once.
-  func flushLater(isUrgent: Bool) throws(StoreError) {
-    if flusher == nil {
-      let thread = BackgroundThread()
-      try thread.start(self)
-      flusher = thread
-    }
-    flusher?.flush(isUrgent ? .flushNow : .flush)
+  /// With the turn, before the first relaxed write.
+  func startFlusher() throws(StoreError) {
+    let thread = BackgroundThread()
+    try thread.start(self)
+    flusher = thread
   }
 
-  /// Writes what is staged to the file, without the turn while the system works: what is staged does not change, and
-  /// if the writer writes the same bytes meanwhile, they are the same.
+  /// With the turn: sees to it that what has been published reaches the operating system: after a moment, or, if much
+  /// has gathered, at once.
+  func flushLater() {
+    let waiting = published.load(ordering: .relaxed) &- flushed.load(ordering: .relaxed)
+    flusher?.flush(waiting >= UInt64(Self.relaxedChunkBytes / 8) ? .flushNow : .flush)
+  }
+
+  /// Writes what has been published to the file, without the turn: it does not change any more, and if the writer
+  /// writes the same bytes meanwhile, they are the same.
   func flushRelaxed() throws(StoreError) {
     // The buffer may be sealed meanwhile, but not given back.
     let slot = gate.enter()
     defer { slot.leave() }
-    let (file, bytes, start, segment) = try inTurn {
-      (log.file, log.memory.slice(log.flushed, log.position - log.flushed), log.flushed, log.segment)
-    }
-    guard let file, bytes.count > 0 else { return }
-    try file.write(bytes, at: start)
-    try inTurn {
-      guard log.segment == segment, log.flushed < start + bytes.count else { return }
-      count(.bytesAppended, start + bytes.count - log.flushed)
-      log.flushed = start + bytes.count
+    let end = published.load(ordering: .acquiring)
+    let segment = LogAddress.segment(end)
+    let active = catalog.withLock { catalog in catalog.index(of: segment).map { catalog.segments[$0] } }
+    guard let active, let file = active.file else { return }
+    while true {
+      let start = flushed.load(ordering: .acquiring)
+      guard LogAddress.segment(start) == segment, start < end else { return }
+      // A piece at a time: while the kernel writes to a file, everybody else who wants to waits.
+      let offset = LogAddress.offset(start)
+      let byteCount = min(LogAddress.offset(end) - offset, Self.relaxedPieceBytes)
+      try file.write(active.memory.view.slice(offset, byteCount), at: offset)
+      noteFlushed(offset + byteCount, of: segment)
     }
   }
 
@@ -150,6 +157,11 @@ extension Engine {
 
   /// What fails here is tried again when the segment is needed, by who needs it.
   func prepareInBackground() { try? prepareNext() }
+
+  /// For long work in the background: the next segment must not wait for that.
+  func prepareIfDue() throws(StoreError) {
+    if try inTurn({ log.isPreparationDue }) { prepareInBackground() }
+  }
 
   func checkpointInBackground() {
     inBackground { () throws(StoreError) in

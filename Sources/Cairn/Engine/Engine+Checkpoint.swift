@@ -54,6 +54,7 @@ extension Engine {
     while shards.count < HashIndex.shards {
       // The writer goes on meanwhile: its full buffers must not pile up.
       try mapSealed()
+      try prepareIfDue()
       let (copies, buffer) = try inTurn { () throws(StoreError) in try copyShards(from: shards.count, at: offset) }
       for var shard in copies {
         shard.checksum = buffer.view.slice(shard.offset - offset, shard.buckets * BucketTable.bucketBytes).hash(seed: 0)

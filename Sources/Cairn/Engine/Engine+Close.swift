@@ -27,7 +27,7 @@ extension Engine {
     guard let file = log.file else { return }
     if log.position != log.closedAt {
       try sync(file)
-      log.durable = log.flushed
+      log.durable = log.position
       appendSeal(SealValue(reason: SealValue.Reason.closed, epoch: log.epoch, next: 0), log.memory)
       try flush()
     } else if log.reserved == log.position {

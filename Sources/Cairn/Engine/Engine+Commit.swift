@@ -45,6 +45,7 @@ extension Engine {
       if queue.isAwaited { try stageFollowers(&followers, &durability) }
       try write(durability)
       publish()
+      if durability == .relaxed { flushLater() }
       count(.commits, 1 + followers.count)
       if durability == .disk { countGroup(1 + followers.count) }
       for (request, outcome) in followers { request.finish(.success(outcome)) }
@@ -62,7 +63,7 @@ extension Engine {
     _ followers: inout [(request: CommitRequest, outcome: Outcome)], _ durability: inout Store.Durability
   ) throws(StoreError) {
     // Bounded, so that who leads does not work for others for ever.
-    while followers.count < 256 && log.position - log.flushed < 1 << 20 {
+    while followers.count < 256 && log.position - flushedOffset < 1 << 20 {
       let next = queue.next { request in
         // A condition is decided by what is published: it waits for its key's commit in this group.
         let operation = request.operation!
@@ -221,6 +222,7 @@ extension Engine {
     log.lastSequence = header.sequence
     log.position += byteCount
     log.bytesSinceCheckpoint += byteCount
+    log.bytesAppended &+= UInt64(byteCount)
   }
 
   // MARK: Writing
@@ -228,13 +230,14 @@ extension Engine {
   /// Hands what is staged to the file, as durable as asked.
   func write(_ durability: Store.Durability) throws(StoreError) {
     if durability == .relaxed {
-      let waiting = log.position - log.flushed
-      // Beyond that the disk is slower than the writer, who now waits for it.
-      if waiting >= Self.relaxedBytesMax {
-        try flush()
-      } else {
-        try flushLater(isUrgent: waiting >= Self.relaxedChunkBytes)
+      let waiting = log.position - flushedOffset
+      // Beyond that the disk is slower than the writer, who now helps, a little at a time. Less and less may wait
+      // towards the end of a segment, where all of it must be written.
+      let room = log.memory.count - log.position
+      if waiting >= min(max(room, Self.relaxedPieceBytes), Self.relaxedBytesMax) {
+        try flush(atMost: Self.relaxedPieceBytes)
       }
+      if flusher == nil { try startFlusher() }
     } else {
       try flush()
       if durability == .disk { try sync() }
@@ -248,22 +251,34 @@ extension Engine {
   /// Measured: chunks of 64 KiB to 1 MiB make little difference.
   static let relaxedChunkBytes = 256 << 10
   static let relaxedBytesMax = 8 << 20
+  static let relaxedPieceBytes = 1 << 20
 
-  /// Writes the staged bytes to the file.
-  func flush() throws(StoreError) {
-    guard let file = log.file, log.position > log.flushed else { return }
-    try file.write(log.memory.slice(log.flushed, log.position - log.flushed), at: log.flushed)
-    count(.bytesAppended, log.position - log.flushed)
-    log.flushed = log.position
+  /// With the turn: what the active segment's file has.
+  private var flushedOffset: Int { LogAddress.offset(flushed.load(ordering: .acquiring)) }
+
+  /// With the turn, or by who has written as much of the active segment.
+  func noteFlushed(_ offset: Int, of segment: UInt64? = nil) {
+    // The flusher may be late, and the writer further.
+    flushed.max(LogAddress.make(segment ?? log.segment, offset), ordering: .acquiringAndReleasing)
+  }
+
+  /// Writes the staged bytes to the file, the first ones first.
+  func flush(atMost most: Int = .max) throws(StoreError) {
+    let start = flushedOffset
+    guard let file = log.file, log.position > start else { return }
+    let byteCount = min(log.position - start, most)
+    try file.write(log.memory.slice(start, byteCount), at: start)
+    noteFlushed(start + byteCount)
   }
 
   /// Makes all that is flushed durable, segments before the active one first.
   func sync() throws(StoreError) {
     try syncSealed()
-    guard let file = log.file, log.durable < log.flushed else { return }
+    let end = flushedOffset
+    guard let file = log.file, log.durable < end else { return }
     try sync(file)
     count(.syncs)
-    log.durable = log.flushed
+    log.durable = end
   }
 
   // MARK: Publishing
@@ -277,6 +292,7 @@ extension Engine {
       next += count
     }
     counters.store(log.lastSequence, at: Counter.lastSequence.rawValue)
+    counters.store(log.bytesAppended, at: Counter.bytesAppended.rawValue)
     published.store(log.address, ordering: .releasing)
   }
 

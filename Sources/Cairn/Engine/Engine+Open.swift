@@ -200,7 +200,7 @@ extension Engine {
     log.file = file
     log.memory = memory.view
     log.position = last.end
-    log.flushed = last.end
+    noteFlushed(last.end)
     // Not the seal: the process may have died between writing and syncing it.
     log.durable = last.durable
     log.closedAt = last.end

@@ -22,10 +22,11 @@ extension Engine {
     }
     try reserve(log.position + byteCount + Self.sealBytes)
     if log.available < log.memory.count && max(log.reserved, 2 * log.position) >= Self.extensionBytes {
-      background?.wake(.extend)
+      // The other one may be syncing, for as long as the disk takes.
+      (flusher ?? background)?.wake(.extend)
     }
-    // Long enough before the end for a new file to be synced on a busy disk.
-    if log.position > options.segmentBytes / 8 && !log.isPreparationDue {
+    // Long before the end, so that a new file can be synced on a busy disk; but a small store has one segment.
+    if !log.isPreparationDue && (log.segment > 1 || log.position > options.segmentBytes / 8) {
       log.isPreparationDue = true
       background?.wake(.prepare)
     }
@@ -35,8 +36,7 @@ extension Engine {
   /// Sees to it that space is reserved, and memory present, up to `end`.
   ///
   /// Space in steps that double from 64 KiB, so that a small store is a small directory and a large one is not asked
-  /// for space at every commit. Memory in steps of 256 KiB: faults page by page cost 100 ns a record, these 35, and
-  /// huge pages, in the background, nothing.
+  /// for space at every commit. Memory in steps of 256 KiB: faults page by page cost 100 ns a record, these 35.
   func reserve(_ end: Int) throws(StoreError) {
     guard let file = log.file else { return }
     if end > log.reserved {
@@ -64,7 +64,7 @@ extension Engine {
     defer { slot.leave() }
     let before = try inTurn { log }
     guard let file = before.file else { return }
-    let wanted = min(before.memory.count, max(before.reserved, 2 * before.position))
+    let wanted = min(before.memory.count, max(before.reserved, before.position * 5 / 2))
     let reserved = max(before.reserved, before.wholePages(wanted))
     if reserved > before.reserved { try file.reserve(before.reserved, upTo: reserved) }
     var start = max(before.populated, before.position) & ~4095

@@ -33,7 +33,7 @@ extension Engine {
     log.file = prepared.file
     log.memory = memory.view
     log.position = SegmentHeader.recordsStart
-    log.flushed = SegmentHeader.recordsStart
+    noteFlushed(SegmentHeader.recordsStart)
     log.durable = SegmentHeader.recordsStart
     log.reserved = prepared.reserved
     log.populated = 0
@@ -43,6 +43,7 @@ extension Engine {
     segments.set(SegmentTable.slot(header.segment), memory.view, salt: header.salt)
     liveBytes.store(0, at: SegmentTable.slot(header.segment))
     catalog.withLock { catalog in
+      catalog.prepared = nil
       catalog.segments.append(
         SegmentCatalog.Segment(
           number: header.segment, firstSequence: log.lastSequence + 1, salt: header.salt, end: nil, memory: memory,
@@ -67,15 +68,14 @@ extension Engine {
 
   // MARK: The next segment
 
-  /// The segment made in advance, or one made now.
+  /// The segment made in advance, or one made now. It stays the prepared one until the log goes on in it (``begin``),
+  /// so that nobody makes it again meanwhile.
   private func takePrepared(_ number: UInt64) throws(StoreError) -> PreparedSegment {
     try preparation.withLock { _ throws(StoreError) in
-      let ready = catalog.withLock { catalog in
-        defer { catalog.prepared = nil }
-        return catalog.prepared
-      }
-      if let ready, ready.header.segment == number { return ready }
-      return try create(segment: number)
+      if let ready = catalog.withLock({ $0.prepared }), ready.header.segment == number { return ready }
+      let made = try create(segment: number)
+      catalog.withLock { $0.prepared = made }
+      return made
     }
   }
 

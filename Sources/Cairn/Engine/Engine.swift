@@ -43,6 +43,8 @@ final class Engine: @unchecked Sendable {  // As above.
   /// Operations encoded by the commit that is under way, not yet published.
   let staged = StagedOperations()
 
+  /// What the files have, as an address (``LogAddress``) of the active segment; only ever raised.
+  let flushed = Atomic<UInt64>(0)
   /// All committed operations lie below this address (``LogAddress``).
   let published = Atomic<UInt64>(0)
   /// Segments before this one are durable.
@@ -98,8 +100,6 @@ struct LogState {
   var memory = MemoryView.empty
   /// Where the next record goes.
   var position = 0
-  /// What the file has of it.
-  var flushed = 0
   /// What is known to be on the disk.
   var durable = 0
   /// Where it ended when it was last closed cleanly, if it was.
@@ -117,6 +117,8 @@ struct LogState {
   var lastOffset = 0
   /// The first failure; from then on nothing is written.
   var failure: StoreError?
+  /// Bytes of log that this session has written.
+  var bytesAppended: UInt64 = 0
   /// Bytes of log since the last checkpoint, and whether one has been asked for.
   var bytesSinceCheckpoint = 0
   var isCheckpointDue = false

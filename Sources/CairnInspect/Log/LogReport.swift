@@ -27,7 +27,7 @@ struct SegmentReport: Equatable, Sendable {
   var firstSequence: UInt64 = 0
   var lastSequence: UInt64 = 0
   var operations = 0
-  /// Where its last valid record ends.
+  /// Where its last valid record ends; 0 if nothing in it counts.
   var end = SegmentHeader.recordsStart
   var ending = Ending.damaged
 }

@@ -94,6 +94,7 @@ extension LogWalk {
       segment.created = reader.header.created
       segment.firstSequence = cursor.sequence &+ 1
       segment.lastSequence = cursor.sequence
+      segment.end = 0
       segment.ending = ending
       unused.append(segment)
     }
