@@ -123,8 +123,7 @@ extension Engine {
     defer { slot.leave() }
     let end = published.load(ordering: .acquiring)
     let segment = LogAddress.segment(end)
-    let active = catalog.withLock { catalog in catalog.index(of: segment).map { catalog.segments[$0] } }
-    guard let active, let file = active.file else { return }
+    guard let active = segmentOfLog(segment), let file = active.file else { return }
     while true {
       let start = flushed.load(ordering: .acquiring)
       guard LogAddress.segment(start) == segment, start < end else { return }

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Room for records in the active segment: space of its file, and pages of its memory.
 ///
 /// The writer makes a little when it needs some. For a busy writer the background thread makes as much ahead as has
@@ -20,8 +22,14 @@ extension Engine {
     if log.position + byteCount + Self.sealBytes > log.memory.count {
       try roll(atLeast: byteCount)
     }
-    try reserve(log.position + byteCount + Self.sealBytes)
+    let end = log.position + byteCount + Self.sealBytes
+    takeExtension()
+    if end > log.available { try reserve(end) }
+    log.ready = log.available
     if log.available < log.memory.count && max(log.reserved, 2 * log.position) >= Self.extensionBytes {
+      // Asked for when half of what there is has been used up; again, at the latest, when all of it has.
+      let half = log.position + (log.available - log.position) / 2
+      if end <= half && half - log.position >= Self.extensionBytes / 4 { log.ready = half }
       // The other one may be syncing, for as long as the disk takes.
       (flusher ?? background)?.wake(.extend)
     }
@@ -55,32 +63,48 @@ extension Engine {
     log.ready = log.available
   }
 
-  /// In the background: makes room ahead of the writer, as much as it has used.
+  /// With the turn: takes over what the background has made ready.
+  private func takeExtension() {
+    let extended = extended.load(ordering: .acquiring)
+    guard LogAddress.segment(extended) == log.segment else { return }
+    log.reserved = max(log.reserved, LogAddress.offset(extended))
+    log.populated = max(log.populated, LogAddress.offset(extended))
+  }
+
+  /// In the background, without the turn: makes room ahead of the writer, half as much again as it has used and more.
   ///
   /// - Throws: what the file system refuses; the writer comes to it again when it needs the space.
   func extend() throws(StoreError) {
     // The buffer may be sealed meanwhile, but not given back.
     let slot = gate.enter()
     defer { slot.leave() }
-    let before = try inTurn { log }
-    guard let file = before.file else { return }
-    let wanted = min(before.memory.count, max(before.reserved, before.position * 5 / 2))
-    let reserved = max(before.reserved, before.wholePages(wanted))
-    if reserved > before.reserved { try file.reserve(before.reserved, upTo: reserved) }
-    var start = max(before.populated, before.position) & ~4095
+    let end = published.load(ordering: .acquiring)
+    let (segment, position) = (LogAddress.segment(end), LogAddress.offset(end))
+    guard let active = segmentOfLog(segment), active.end == nil, let file = active.file else { return }
+    let memory = active.memory.view
+    let before = extended.load(ordering: .acquiring)
+    var start = LogAddress.segment(before) == segment ? max(LogAddress.offset(before), position) : position
+    // A whole number of pages, as memory is.
+    let wanted = min(memory.count, max(position * 5 / 2, reservedAtFirst(segment), Self.extensionBytes)) & ~4095
+    start &= ~4095
+    if start >= wanted { return }
+    try file.reserve(start, upTo: wanted)
+    if let end = segmentOfLog(segment)?.end {
+      // Sealed meanwhile, and perhaps cut off already.
+      return try file.truncate(to: end)
+    }
     while start < wanted {
       let end = min(wanted, start + 4 << 20)
-      System.populate(before.memory.slice(start, end - start))
+      System.populate(memory.slice(start, end - start))
+      extended.store(LogAddress.make(segment, end), ordering: .releasing)
       start = end
-      let isOver = try inTurn {
-        if log.segment != before.segment { return true }
-        log.reserved = max(log.reserved, reserved)
-        log.populated = max(log.populated, end)
-        // Half of it used up, the writer asks for more.
-        log.ready = log.position + (log.available - log.position) / 2
-        return false
-      }
-      if isOver { return }
     }
+  }
+
+  /// What is reserved for a new segment: little for the first one, which may stay small.
+  func reservedAtFirst(_ segment: UInt64) -> Int { max(64 << 10, segment == 1 ? 0 : options.segmentBytes / 8) }
+
+  func segmentOfLog(_ number: UInt64) -> SegmentCatalog.Segment? {
+    catalog.withLock { catalog in catalog.index(of: number).map { catalog.segments[$0] } }
   }
 }

@@ -105,7 +105,7 @@ extension Engine {
     let file = try directory.create(temporary, permissions: options.filePermissions)
     let buffer = try System.allocate(byteCount: 4096)
     header.encode(into: buffer.view)
-    let reserved = max(64 << 10, number == 1 ? 0 : options.segmentBytes / 8)
+    let reserved = reservedAtFirst(number)
     try file.reserve(0, upTo: reserved)
     try file.write(buffer.view.slice(0, SegmentHeader.byteCount), at: 0)
     try file.sync()

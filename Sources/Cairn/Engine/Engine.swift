@@ -45,6 +45,8 @@ final class Engine: @unchecked Sendable {  // As above.
 
   /// What the files have, as an address (``LogAddress``) of the active segment; only ever raised.
   let flushed = Atomic<UInt64>(0)
+  /// Room has been made in the background up to this address (``LogAddress``).
+  let extended = Atomic<UInt64>(0)
   /// All committed operations lie below this address (``LogAddress``).
   let published = Atomic<UInt64>(0)
   /// Segments before this one are durable.
