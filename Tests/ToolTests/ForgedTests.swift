@@ -35,6 +35,7 @@ import Testing
       switch result {
       case .success(let store):
         #expect(store.statistics.segments > 0)
+        if var changes = try? store.changes(since: 0) { _ = try? changes.next() }
         try store.close()
       case .failure(let error): #expect(error.code == .damaged || error.code == .storeFull)
       }
@@ -86,12 +87,14 @@ import Testing
         try use(copy)
       }
     }
-    for live in [Int64.min, .max] {
-      let copy = try fixture.copy()
-      var forged = original
-      forged.setLiveBytesOfFirstSegment(live)
-      try Files.write(forged.sealed(), to: copy + "/index.checkpoint")
-      try use(copy)
+    for place in stride(from: 0, to: 48, by: 8) {
+      for value in [0, UInt64.max, UInt64(Int.max), UInt64(Int.max) + 1] {
+        let copy = try fixture.copy()
+        var forged = original
+        forged.setSegmentWord(value, at: place)
+        try Files.write(forged.sealed(), to: copy + "/index.checkpoint")
+        try use(copy)
+      }
     }
   }
 

@@ -50,9 +50,8 @@ struct Forger {
 
   mutating func setWord(_ value: UInt64, at offset: Int) { set(value, at: offset) }
 
-  mutating func setLiveBytesOfFirstSegment(_ value: Int64) {
-    set(UInt64(bitPattern: value), at: Int(word(144)) + 24)
-  }
+  /// Changes a word of the first entry in the table of segments.
+  mutating func setSegmentWord(_ value: UInt64, at offset: Int) { set(value, at: Int(word(144)) + offset) }
 
   private func hash(_ range: Range<Int>) -> UInt64 {
     let part = Array(bytes[range])

@@ -27,7 +27,8 @@ public struct ChangeCursor: ~Copyable {
     let last = engine.counters.load(Counter.lastSequence.rawValue)
     let (first, start) = engine.catalog.withLock { catalog in
       (
-        catalog.segments.first?.firstSequence ?? 1, catalog.segments.last { $0.firstSequence - 1 <= sequence }?.number
+        catalog.segments.first?.firstSequence ?? 1,
+        catalog.segments.last { $0.firstSequence == 0 || $0.firstSequence - 1 <= sequence }?.number
       )
     }
     // Only now: a close takes the segments away after it has cleared the mark.
@@ -103,6 +104,9 @@ extension Store {
   /// var changes = try store.changes(since: lastSeen)
   /// while let change = try changes.next() { … }
   /// ```
+  ///
+  /// A power failure may take back changes that were not on the disk yet, and their sequences are then given again: who
+  /// keeps a sequence outside of the store should call ``Store/sync()`` before, or write with `.disk`.
   ///
   /// - Parameter sequence: the last one that is known already; 0 for everything.
   /// - Throws: `.historyGone` if the log no longer reaches back that far, or is not there yet (as when a store has been

@@ -5,7 +5,7 @@ extension Store {
   /// write, with everything before it and nothing after it. A write waits at most for those before it.
   public enum Durability: Int, Sendable, Comparable, CaseIterable {
     /// Handed to the operating system in the background, when 256 KiB have gathered or after about 5 ms; if it falls
-    /// behind by 8 MiB, writes wait for it.
+    /// behind by 8 MiB, writes do a part of that work themselves.
     ///
     /// *The process dies*: writes of the last moments (at most that window) are lost. *The power fails*: so are those
     /// that the operating system had not yet put on the disk, as a rule up to 30 s. A clean close loses nothing.
@@ -14,7 +14,7 @@ extension Store {
     ///
     /// *The process dies*, by `kill -9` too: nothing is lost. *The power fails, or the system crashes*: writes that
     /// the operating system had not yet put on the disk are lost, as a rule up to 30 s; call ``Store/sync()`` where
-    /// it matters.
+    /// it matters. Their versions are given again to other writes then.
     case process
     /// On the disk (`fdatasync`) before the call returns. Concurrent writers share one sync.
     ///
