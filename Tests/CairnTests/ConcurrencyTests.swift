@@ -199,6 +199,35 @@ private func inParallel(_ bodies: [@Sendable () throws -> Void]) throws {
     }
   }
 
+  /// Goal: what is written in haste, while the background makes room and hands it to the system, is all there, with no
+  /// byte of space left over.
+  @Test(arguments: [Store.Durability.relaxed, .process]) func writesInHaste(durability: Store.Durability) throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    var options = options(durability)
+    // Large enough to be extended in the background.
+    options.segmentBytes = 4 << 20
+    options.checkpointInterval = nil
+    let store = try Store.open(at: path, options: options)
+    let count = 24_000
+    func value(_ number: Int) -> [UInt8] { SelfDescribing.value(number % 500) + [UInt8](repeating: 7, count: 1000) }
+    let values = (0..<500).map(value)
+    for number in 0..<count { try store.put(values[number % 500], for: "\(number)") }
+    for number in stride(from: 0, to: count, by: 7) {
+      #expect(try store.value(for: "\(number)") == values[number % 500], "\(number)")
+    }
+    let appended = store.statistics.bytesAppended
+    try store.close()
+    var used = 0
+    let segments = try Files.segments(path)
+    for name in segments { used += try Files.read(path + "/" + name).count }
+    // The last seal may not have been counted.
+    #expect(used - 256 * segments.count - appended <= 64, "\(used) bytes in \(segments.count) segments")
+    let again = try Store.open(at: path, options: options)
+    for number in 0..<count { #expect(try again.value(for: "\(number)") == values[number % 500], "\(number)") }
+    try again.close()
+  }
+
   /// Goal: a visit that is going on when the store is closed sees whole entries, and ends with `.closed`.
   @Test func closeWhileVisiting() throws {
     let directory = TemporaryDirectory()
