@@ -130,9 +130,11 @@ static inline long get(const yardstick *y, const void *key, size_t keyBytes, voi
   }
 }
 
-uint64_t yardstick_get_all(const yardstick *y, const void *keys, size_t keyBytes, size_t count, void *target) {
+uint64_t yardstick_get_all(const yardstick *y, const void *keys, size_t keyBytes, size_t count, void *target,
+                           bool one_at_a_time) {
   uint64_t sum = 0;
   for (size_t i = 0; i < count; i++) {
+    if (one_at_a_time) _mm_lfence();
     long length = get(y, (const char *)keys + i * keyBytes, keyBytes, target);
     if (length > 0) sum += (uint64_t)length + *(unsigned char *)target;
   }

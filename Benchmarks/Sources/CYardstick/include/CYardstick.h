@@ -4,6 +4,7 @@
 #define CYARDSTICK_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct yardstick yardstick;
@@ -15,6 +16,8 @@ void yardstick_free(yardstick *y);
 void yardstick_put(yardstick *y, const void *key, size_t keyBytes, const void *value);
 /// Looks `count` keys up that lie side by side, copying each value to `target`. Returns the sum of the lengths found and
 /// of the values' first bytes. The length of a key is an argument: the engine does not know it beforehand either.
-uint64_t yardstick_get_all(const yardstick *y, const void *keys, size_t keyBytes, size_t count, void *target);
+/// `one_at_a_time`: the processor does not begin a lookup before the one before it has ended.
+uint64_t yardstick_get_all(const yardstick *y, const void *keys, size_t keyBytes, size_t count, void *target,
+                           bool one_at_a_time);
 
 #endif
