@@ -9,10 +9,8 @@ struct Demo {
   /// The demo's own files, made anew.
   init?(analysing folder: String) {
     self.folder = folder
-    let temporary = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
-    home = temporary + "/cairn-demo-\(getuid())"
-    for name in ["store", "killed"] { Files.remove(home + "/" + name) }
-    Files.remove(home + "/sample")
+    let temporary = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? ""
+    home = (temporary.isEmpty ? "/tmp" : temporary) + "/cairn-demo-\(getuid())"
     if unsafe mkdir(home, 0o700) != 0 {
       var status = stat()
       guard unsafe lstat(home, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == getuid() else {
@@ -20,6 +18,9 @@ struct Demo {
         return nil
       }
     }
+    // Only now is it known to be a folder of one's own.
+    for name in ["store", "killed"] { Files.remove(home + "/" + name) }
+    Files.remove(home + "/sample")
   }
 
   /// Returns whether all went as it should.
@@ -81,12 +82,12 @@ struct Demo {
 
   private func lookups(_ files: [FoundFile], _ analysis: Analysis) throws {
     let count = 1_000_000
+    print("\n\(grouped(count)) lookups of random keys among these (reading the clock included):")
     let times = try analysis.latencies(files, count: count)
     guard !times.isEmpty else { return }
     func at(_ share: Double) -> String {
       "\(grouped(Int(times[min(times.count - 1, Int(Double(times.count) * share))]))) ns"
     }
-    print("\n\(grouped(count)) lookups of random keys among these (reading the clock included):")
     print("  p50 \(at(0.5))   p99 \(at(0.99))   p99.9 \(at(0.999))   max \(at(1))")
   }
 

@@ -53,6 +53,36 @@ import Testing
     }
   }
 
+  private func keys(_ store: Store) throws -> Set<[UInt8]> {
+    var keys: Set<[UInt8]> = []
+    try store.forEach { entry in
+      keys.insert(unsafe entry.key.withUnsafeBytes { unsafe [UInt8]($0) })
+      return true
+    }
+    return keys
+  }
+
+  /// A segment's header can be damaged anywhere: the store opens read-only, and where a checkpoint knows of the
+  /// segment, everything in it is there.
+  @Test(arguments: [nil, 0] as [Int?]) func damagedSegmentHeaders(checkpointInterval: Int?) throws {
+    let small = try SmallStore(seed: 5, operations: 20, isClosed: true, checkpointInterval: checkpointInterval)
+    let name = try #require(try Files.segments(small.path).first)
+    let bytes = try Files.read(small.path + "/" + name)
+    let copy = small.directory.path("copy")
+    for offset in [0, 24, 40, 56, 100, 250] {
+      try Files.copyTree(small.path, to: copy)
+      var changed = bytes
+      changed[offset] ^= 0xFF
+      try Files.write(changed, to: copy + "/" + name)
+      #expect(throws: StoreError.self) { try Store.open(at: copy).close() }
+      let store = try Store.open(at: copy, options: Store.Options(.readOnly))
+      #expect(store.damage?.code == .damaged, "\(offset)")
+      let keys = try keys(store)
+      #expect(keys == (checkpointInterval == nil ? [] : Set(small.final.entries.keys)), "\(offset)")
+      try store.close()
+    }
+  }
+
   /// What was synced before later records were written is known to be durable: damage there is never a torn tail.
   @Test func damageBelowTheWatermarkIsReported() throws {
     let small = try SmallStore(seed: 3, operations: 20, isClosed: false, durability: .disk)

@@ -46,6 +46,37 @@ import Testing
     return next != nil
   }
 
+  /// Goal: a disk that has no room for what is reserved ahead still takes what fits.
+  @Test func aDiskThatIsNearlyFull() throws {
+    for after in 0..<8 {
+      let directory = TemporaryDirectory()
+      let fault = FaultyFileSystem.Fault()
+      var options = options()
+      options.checkpointInterval = nil
+      let store = Store(
+        engine: try Engine.open(directory.path("store"), options, FaultyFileSystem(fault: fault)))
+      fault.set(.reserve, after: after, isForEver: false)
+      for number in 0..<200 { try put(number, in: store) }
+      #expect(fault.failed == 1)
+      #expect(try check(store, acknowledged: 200, "\(after)") == false)
+      try store.close()
+    }
+  }
+
+  /// Goal: a store that is never synced does not use up the descriptors of its process.
+  @Test func sealedSegmentsAreNotKeptOpen() throws {
+    let directory = TemporaryDirectory()
+    var options = options()
+    options.checkpointInterval = .max
+    let store = try Store.open(at: directory.path("store"), options: options)
+    let value = [UInt8](repeating: 7, count: 4000)
+    while store.statistics.segments < 200 { try store.put(value, for: "key") }
+    try store.engine.mapSealed()
+    let open = try Files.leaks(below: directory.path).filter { $0.hasPrefix("descriptor") }
+    #expect(open.count < 40, "\(open.count)")
+    try store.close()
+  }
+
   /// Goal: the next segment is made by one thread only, however late the other one comes to it.
   /// Method: the background's task is carried out in the middle of everything that the writer does.
   @Test func theNextSegmentIsMadeOnce() throws {

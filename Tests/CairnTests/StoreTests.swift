@@ -112,6 +112,47 @@ import Testing
     struct Mine: Error {}
     #expect(throws: Mine.self) { try store.update("key") { _ in throw Mine() } }
     try store.close()
+    // A store that may not be written says so, whatever the change would be.
+    let reader = try Store.open(at: store.path, options: Store.Options(.readOnly))
+    #expect(throws: StoreError.self) { try reader.update("absent") { _ in nil } }
+    try reader.close()
+  }
+
+  @Test func updatesKeepTheDeadline() throws {
+    let store = try open()
+    try store.put("1", for: "key", expires: .at(milliseconds: 4_000_000_000_000))
+    try store.update("key") { _ in Array("2".utf8) }
+    #expect(try store.entry(for: "key")?.deadline == 4_000_000_000_000)
+    try store.update("key", expires: .never) { _ in Array("3".utf8) }
+    #expect(try store.entry(for: "key")?.deadline == nil)
+    try store.update("other") { _ in Array("1".utf8) }
+    #expect(try store.entry(for: "other")?.deadline == nil)
+    try store.close()
+  }
+
+  /// What can only fail with the store's own errors says so to the compiler.
+  @Test func errorsAreTyped() throws {
+    let store = try open()
+    try store.close()
+    func code(_ body: () throws(StoreError) -> Void) -> StoreError.Code? {
+      do throws(StoreError) { try body() } catch { return error.code }
+      return nil
+    }
+    #expect(code { () throws(StoreError) in try store.update("key") { $0 } } == .closed)
+    #expect(code { () throws(StoreError) in _ = try store.withValue(for: "key") { $0.byteCount } } == .closed)
+  }
+
+  /// Keys in errors are readable, and hide nothing; Foundation tells what the error tells.
+  @Test func errorsForPeople() {
+    func text(_ key: [UInt8]) -> String {
+      StoreError(.valueTooLarge, "what", file: "", keyPrefix: key).description
+    }
+    #expect(text(Array("grün 🙂 \"a\"".utf8)) == #"what (key "grün 🙂 \"a\"") [valueTooLarge]"#)
+    #expect(text([0, 0xFF, 0x61, 0x1B, 0xC3]) == #"what (key "\x00\xffa\x1b\xc3") [valueTooLarge]"#)
+    #expect(text([0xC2, 0x85, 0xE2, 0x80, 0x8B]) == #"what (key "\xc2\x85\xe2\x80\x8b") [valueTooLarge]"#)
+    let error: any Error = StoreError(.emptyKey, "a sentence")
+    #expect(error.localizedDescription == "a sentence [emptyKey]")
+    #expect((error as NSError).code == Int(StoreError.Code.emptyKey.rawValue))
   }
 
   @Test func batches() throws {
@@ -157,8 +198,10 @@ import Testing
     try store.put("5", for: "extreme", expires: .at(milliseconds: .max))
     try store.write { try $0.put("6", for: "batch", expires: .after(.milliseconds(100))) }
     #expect(try store.contains("past") == false)
+    try store.put("8", for: "short", expires: .after(.nanoseconds(1)))
+    #expect(try store.contains("short"), "rounded up to a millisecond")
     clock.advance(99)
-    #expect(try store.contains("at") && store.contains("batch"))
+    #expect(try !store.contains("short") && store.contains("at") && store.contains("batch"))
     clock.advance(1)
     #expect(try !store.contains("at") && !store.contains("batch"))
     #expect(try store.version(of: "at") == nil)

@@ -51,9 +51,9 @@ struct ForgedLog {
     Record(sequence: sequence, key: Array(key.utf8), value: Array(value.utf8))
   }
 
-  static func seal(_ sequence: UInt64, reason: UInt64, byteCount: Int = 24) -> Record {
+  static func seal(_ sequence: UInt64, reason: UInt64, next: UInt64 = 0, byteCount: Int = 24) -> Record {
     Record(
-      sequence: sequence, kind: 3, value: Array((little(reason, 8) + little(1, 8) + little(0, 8)).prefix(byteCount)))
+      sequence: sequence, kind: 3, value: Array((little(reason, 8) + little(1, 8) + little(next, 8)).prefix(byteCount)))
   }
 
   mutating func add(_ records: Record...) {
@@ -71,6 +71,16 @@ struct ForgedLog {
     }
   }
 
+  /// The beginning of another segment of this store, of which a power failure has left the header, and nothing more up
+  /// to an offset.
+  func withoutItsFirstPage(number: UInt8, upTo offset: Int) -> ForgedLog {
+    var other = self
+    other.bytes = Array(bytes[..<256]) + [UInt8](repeating: 0, count: offset - 256)
+    other.offsets = []
+    other.setHeaderByte(40, number)
+    return other
+  }
+
   mutating func flip(_ offset: Int) { bytes[offset] ^= 0x01 }
 
   /// Changes the segment's header, and its checksum.
@@ -80,7 +90,7 @@ struct ForgedLog {
   }
 
   /// Writes the segment, with reserved space behind it.
-  func write() throws {
-    try Files.write(bytes + [UInt8](repeating: 0, count: 4096), to: path + "/segment-00000001.log")
+  func write(_ name: String = "segment-00000001.log") throws {
+    try Files.write(bytes + [UInt8](repeating: 0, count: 4096), to: path + "/" + name)
   }
 }

@@ -127,6 +127,36 @@ import Testing
     try expectDamage(log, at: log.offsets[2], before: ["a"])
   }
 
+  /// F1-END-002: a segment that ends as its seal says may be known to be on the disk by the one after it, although that
+  /// one's own beginning is not there: nothing of the first is missing. Without the seal, something is.
+  @Test(arguments: [true, false]) func aSegmentWithoutItsBeginning(isSealed: Bool) throws {
+    var log = try log()
+    if isSealed { log.add(ForgedLog.seal(1, reason: 2, next: 2)) }
+    var next = log.withoutItsFirstPage(number: 2, upTo: 4096)
+    next.add(Record(sequence: 2, key: Array("b".utf8), flags: 1 << 8, durable: 256))
+    try next.write("segment-00000002.log")
+    if isSealed {
+      try expectWhole(log, ["a"])
+    } else {
+      try expectDamage(log, at: log.bytes.count, before: ["a"])
+    }
+  }
+
+  /// F1-SEG-001: numbers that no segment can have.
+  @Test(arguments: [UInt64.max, 1 << 32]) func largestSegmentNumber(number: UInt64) throws {
+    var log = try log(ForgedLog.seal(1, reason: 1))
+    for byte in 0..<8 { log.setHeaderByte(40 + byte, UInt8(truncatingIfNeeded: number >> UInt64(8 * byte))) }
+    Files.remove(log.path + "/segment-00000001.log")
+    try log.write("segment-\(number).log")
+    let error = #expect(throws: StoreError.self) { try opened(log.path, .mustExist).close() }
+    #expect(error?.code == .damaged, "\(String(describing: error))")
+    let store = try opened(log.path, .readOnly)
+    #expect(try store.damage?.code == .damaged && keys(store) == [])
+    try store.close()
+    let verified = try Tool.run("verify", log.path)
+    #expect(verified.code == 3, "\(verified.text) \(verified.errors)")
+  }
+
   @Test func whatANewerVersionMayWrite() throws {
     // F1-REC-002, F1-SEG-003, and reasons of seals (4.3).
     try expectNotSupported(try log(Record(sequence: 1, kind: 9)))

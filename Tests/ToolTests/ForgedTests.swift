@@ -35,11 +35,23 @@ import Testing
       switch result {
       case .success(let store):
         #expect(store.statistics.segments > 0)
+        if access == .mustExist { _ = try? changeAll(store) }
         if var changes = try? store.changes(since: 0) { _ = try? changes.next() }
         try store.close()
       case .failure(let error): #expect(error.code == .damaged || error.code == .storeFull)
       }
     }
+  }
+
+  private func changeAll(_ store: Store) throws {
+    var keys: [[UInt8]] = []
+    try store.forEachKey { entry in
+      keys.append(unsafe entry.key.withUnsafeBytes { unsafe [UInt8]($0) })
+      return true
+    }
+    for key in keys { try store.remove(key) }
+    try store.put("value", for: "key")
+    #expect(store.statistics.liveEntries <= Int.max)
   }
 
   @Test(arguments: [Fixture.Ending.closed, .killed]) func largestEpoch(ending: Fixture.Ending) throws {
@@ -79,7 +91,7 @@ import Testing
     let fixture = try Fixture(seed: 2, commits: 2000, segmentBytes: 1 << 20, checkpointInterval: 4096)
     let original = try Forger(fixture.path + "/index.checkpoint")
     for place in [56, 64, 72, 80, 88, 96, 104, 120] {
-      for value in [UInt64.max, UInt64(Int.max), UInt64(Int.max) + 1] {
+      for value in [UInt64.max, UInt64(Int.max), UInt64(Int.max) + 1, 0] {
         let copy = try fixture.copy()
         var forged = original
         forged.setWord(value, at: place)
@@ -96,6 +108,29 @@ import Testing
         try use(copy)
       }
     }
+  }
+
+  /// Method: the sums over all segments must not overflow either.
+  @Test func checkpointWithLargeSegments() throws {
+    let fixture = try Fixture(seed: 2, commits: 2000, segmentBytes: 64 << 10, checkpointInterval: 4096)
+    var forged = try Forger(fixture.path + "/index.checkpoint")
+    try #require(forged.segmentsCount > 1)
+    for number in 0..<forged.segmentsCount {
+      for place in [16, 24] { forged.setSegmentWord(UInt64(Int.max), at: number * 48 + place) }
+    }
+    try Files.write(forged.sealed(), to: fixture.path + "/index.checkpoint")
+    try use(fixture.path)
+  }
+
+  /// Method: two shards of the checkpoint share their buckets, so that the writer changes both at once.
+  @Test func overlappingShards() throws {
+    let fixture = try Fixture(seed: 2, commits: 2000, checkpointInterval: 4096)
+    var forged = try Forger(fixture.path + "/index.checkpoint")
+    let shards = forged.shardsInUse
+    for shard in shards.dropFirst() { forged.copyPlace(of: shards[0], to: shard) }
+    try Files.write(forged.sealed(), to: fixture.path + "/index.checkpoint")
+    #expect(try Tool.run("verify", fixture.path).code == 3)
+    try use(fixture.path)
   }
 
   private struct Checkpointed {

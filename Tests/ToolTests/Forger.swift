@@ -46,6 +46,13 @@ struct Forger {
     set(word(place(shard) + 8) &+ UInt64(bitPattern: Int64(difference)) << 32, at: place(shard) + 8)
   }
 
+  /// Lets a shard have the buckets of another one.
+  mutating func copyPlace(of shard: Int, to other: Int) {
+    for offset in stride(from: 0, to: 24, by: 8) { set(word(place(shard) + offset), at: place(other) + offset) }
+  }
+
+  var segmentsCount: Int { Int(word(128) >> 32) }
+
   mutating func setSequence(of shard: Int, _ value: UInt64) { set(value, at: place(shard) + 24) }
 
   mutating func setWord(_ value: UInt64, at offset: Int) { set(value, at: offset) }

@@ -105,6 +105,44 @@ import Testing
     #expect(entries["first"] == "\(rounds * perRound)" && entries["second"] == entries["first"])
   }
 
+  /// Method: a writer goes from segment to segment, and closes, as fast as it can; both shorten files that were longer
+  /// than what they hold. Read-only opens meanwhile meet them at every length, and find what was written before.
+  @Test func readOnlyOpensWhileFilesGetShorter() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    let isDone = Atomic<Bool>(false)
+    let written = Atomic<Int>(0)
+    let writer = Thread {
+      do {
+        var options = Store.Options()
+        options.segmentBytes = 64 << 10
+        options.checkpointInterval = 16 << 10
+        let filler = [UInt8](repeating: 7, count: 1000)
+        for session in 0..<400 where !isDone.load(ordering: .relaxed) {
+          let store = try Store.open(at: path, options: options)
+          for number in 0..<(session % 3 == 0 ? 3 : 150) { try store.put(filler, for: "\(number)") }
+          try store.put("\(session)", for: "session")
+          written.store(session + 1, ordering: .releasing)
+          try store.close()
+        }
+      } catch {
+        Issue.record("the writer failed: \(error)")
+      }
+      isDone.store(true, ordering: .releasing)
+    }
+    writer.start()
+    while written.load(ordering: .acquiring) == 0 && !isDone.load(ordering: .acquiring) { sched_yield() }
+    while !isDone.load(ordering: .acquiring) {
+      let before = written.load(ordering: .acquiring)
+      let store = try Store.open(at: path, options: Store.Options(.readOnly))
+      #expect(store.damage == nil)
+      let session = try store.value(for: "session").map { String(decoding: $0, as: UTF8.self) }
+      #expect(Int(session ?? "") ?? -1 >= before - 1)
+      try store.close()
+    }
+    while !writer.isFinished { sched_yield() }
+  }
+
   private func list(_ path: String, _ round: Int) throws -> [String: String] {
     var reader = try EntryReader(StoreDirectory(opening: path), filter: .all)
     let damage = reader.damage

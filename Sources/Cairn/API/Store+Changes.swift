@@ -108,6 +108,9 @@ extension Store {
   /// A power failure may take back changes that were not on the disk yet, and their sequences are then given again: who
   /// keeps a sequence outside of the store should call ``Store/sync()`` before, or write with `.disk`.
   ///
+  /// A cursor does not keep the store open: when the last reference to the store goes, or it is closed, `next()` throws
+  /// `.closed`.
+  ///
   /// - Parameter sequence: the last one that is known already; 0 for everything.
   /// - Throws: `.historyGone` if the log no longer reaches back that far, or is not there yet (as when a store has been
   ///   replaced by an older copy).

@@ -95,7 +95,7 @@ extension Store {
     case never
     /// At this moment, in milliseconds since 1970-01-01 00:00 UTC. In the past: the entry is never seen.
     case at(milliseconds: Int64)
-    /// This long after the put. Zero or less: the entry is never seen.
+    /// This long after the put, in whole milliseconds, rounded up. Zero or less: the entry is never seen.
     case after(Duration)
   }
 }

@@ -1,4 +1,13 @@
 extension Store {
+  /// A value with what is known about it.
+  public struct Entry: Sendable, Equatable {
+    public let value: [UInt8]
+    /// The sequence of the put.
+    public let version: UInt64
+    /// When the entry ends, in milliseconds since 1970; `nil`: never.
+    public let deadline: Int64?
+  }
+
   // MARK: One key
 
   /// Calls `body` with the value of a key, in place: nothing is copied, nothing allocated.
@@ -7,7 +16,8 @@ extension Store {
   /// meanwhile; but the store cannot give back memory while it runs, so keep it short.
   ///
   /// - Returns: what `body` returns, or `nil` if there is no such key.
-  /// - Throws: `.damaged` if the record fails its checksum; `.closed`, `.usedAfterFork`.
+  /// - Throws: `.damaged` if the record fails its checksum; `.unsupportedFormat` if a newer version wrote it in a way
+  ///   that this one does not know; `.closed`, `.usedAfterFork`.
   /// - Complexity: one cache line of the index and the record itself.
   @inlinable
   public func withValue<Key: ByteLending & ~Copyable & ~Escapable, Result>(
@@ -33,6 +43,8 @@ extension Store {
   }
 
   /// The value of a key, or `nil` if there is none. Allocates an array for it.
+  ///
+  /// - Throws: as ``withValue(for:_:)``.
   @inlinable
   public func value<Key: ByteLending & ~Copyable & ~Escapable>(for key: borrowing Key) throws(StoreError) -> [UInt8]? {
     try key.withBytes { (key: RawSpan) throws(StoreError) in try _value(key) }
@@ -42,6 +54,7 @@ extension Store {
   ///
   /// - Returns: the length of the value in bytes, or `nil` if there is no such key. If it is greater than the buffer,
   ///   nothing was copied.
+  /// - Throws: as ``withValue(for:_:)``.
   @inlinable
   public func copyValue<Key: ByteLending & ~Copyable & ~Escapable>(
     for key: borrowing Key, into buffer: UnsafeMutableRawBufferPointer
@@ -50,6 +63,8 @@ extension Store {
   }
 
   /// Appends the value of a key to an array. Returns whether there was one.
+  ///
+  /// - Throws: as ``withValue(for:_:)``.
   @inlinable
   public func appendValue<Key: ByteLending & ~Copyable & ~Escapable>(
     for key: borrowing Key, to array: inout [UInt8]
@@ -58,22 +73,26 @@ extension Store {
   }
 
   /// Whether there is such a key. Verifies the record as any read does.
+  ///
+  /// - Throws: as ``withValue(for:_:)``.
   @inlinable
   public func contains<Key: ByteLending & ~Copyable & ~Escapable>(_ key: borrowing Key) throws(StoreError) -> Bool {
     try key.withBytes { (key: RawSpan) throws(StoreError) in try _contains(key) }
   }
 
   /// The version of a key: the sequence of the put that gave it its value; `nil` if there is no such key.
+  ///
+  /// - Throws: as ``withValue(for:_:)``.
   @inlinable
   public func version<Key: ByteLending & ~Copyable & ~Escapable>(of key: borrowing Key) throws(StoreError) -> UInt64? {
     try key.withBytes { (key: RawSpan) throws(StoreError) in try _version(key) }
   }
 
-  /// The value of a key together with its version, for ``put(_:for:ifVersion:expires:durability:)``.
+  /// The value of a key together with its version, for ``put(_:for:ifVersion:expires:durability:)``, and its deadline.
+  ///
+  /// - Throws: as ``withValue(for:_:)``.
   @inlinable
-  public func entry<Key: ByteLending & ~Copyable & ~Escapable>(
-    for key: borrowing Key
-  ) throws(StoreError) -> (value: [UInt8], version: UInt64)? {
+  public func entry<Key: ByteLending & ~Copyable & ~Escapable>(for key: borrowing Key) throws(StoreError) -> Entry? {
     try key.withBytes { (key: RawSpan) throws(StoreError) in try _entry(key) }
   }
 }
@@ -118,10 +137,12 @@ extension Store {
   }
 
   @usableFromInline
-  func _entry(_ key: RawSpan) throws(StoreError) -> (value: [UInt8], version: UInt64)? {
+  func _entry(_ key: RawSpan) throws(StoreError) -> Entry? {
     let slot = engine.gate.enter()
     defer { slot.leave() }
-    return try engine.find(MemoryView(key)).map { ($0.value.array(), $0.header.sequence) }
+    return try engine.find(MemoryView(key)).map {
+      Entry(value: $0.value.array(), version: $0.header.sequence, deadline: $0.deadline)
+    }
   }
 
   @usableFromInline

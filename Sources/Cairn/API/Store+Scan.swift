@@ -24,19 +24,34 @@ extension Store {
   /// meanwhile, some version or none is visited. Writers are not held up.
   ///
   /// - Parameter body: returns whether to go on.
-  /// - Throws: what `body` throws; `.closed`. If records are damaged, or use features of a newer version, everything
-  ///   else is visited all the same, and `.damaged` or `.unsupportedFormat` is thrown at the end.
+  /// - Throws: what `body` throws; otherwise a ``StoreError``: `.closed`, `.usedAfterFork`. If records are damaged, or
+  ///   use features of a newer version, everything else is visited all the same, and `.damaged` or `.unsupportedFormat`
+  ///   is thrown at the end.
+  /// - Complexity: the whole index, and the log in the order of the index.
+  // Not typed: the compiler of Swift 6.3 crashes on `catch … where` around a call with typed throws whose closure
+  // changes a variable, and closures of visits do.
   public func forEach(_ body: (_ entry: EntryView) throws -> Bool) throws {
-    try scan(isKeysOnly: false, body)
+    try visit(isKeysOnly: false, body)
   }
 
   /// Visits the keys of all live entries, as ``forEach(_:)`` does, without touching the values: these are empty.
   /// A key is checked against its hash, its record's checksum is not.
   public func forEachKey(_ body: (_ entry: EntryView) throws -> Bool) throws {
-    try scan(isKeysOnly: true, body)
+    try visit(isKeysOnly: true, body)
   }
 
-  private func scan(isKeysOnly: Bool, _ body: (EntryView) throws -> Bool) throws {
+  private func visit(isKeysOnly: Bool, _ body: (EntryView) throws -> Bool) throws {
+    var failure: (any Error)?
+    try scan(isKeysOnly: isKeysOnly) { entry in
+      do { return try body(entry) } catch {
+        failure = error
+        return false
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  private func scan(isKeysOnly: Bool, _ body: (EntryView) -> Bool) throws(StoreError) {
     var entries: [UInt64] = []
     var failure: StoreError?
     let index = engine.index
@@ -58,9 +73,9 @@ extension Store {
           if failure == nil { failure = engine.notUnderstood(record) }
           continue
         }
-        let isGoingOn = try record.key.lend { key in
-          try (isKeysOnly ? MemoryView.empty : record.value).lend { value in
-            try body(
+        let isGoingOn = record.key.lend { key in
+          (isKeysOnly ? MemoryView.empty : record.value).lend { value in
+            body(
               EntryView(key: key, value: value, version: record.header.sequence, deadline: record.deadline))
           }
         }

@@ -38,7 +38,8 @@ extension Store {
     public var rebuiltShards = 0
   }
 
-  /// Figures of the store. Each is right by itself; while others write, they need not fit each other.
+  /// Figures of the store. Each is right by itself; while others write, they need not fit each other. Of a store that
+  /// has been closed, only the counts of what it did are left.
   ///
   /// - Complexity: O(segments).
   public var statistics: Statistics {
@@ -53,7 +54,7 @@ extension Store {
     let slot = engine.gate.enter()
     defer { slot.leave() }
     result.segments = segments.count
-    result.liveEntries = engine.total(.liveEntries)
+    result.liveEntries = engine.alive.isSet ? engine.total(.liveEntries) : 0
     result.indexBytes = engine.index.byteCount
     let capacity = engine.index.capacity
     result.indexLoad = capacity == 0 ? 0 : Double(result.liveEntries) / Double(capacity)

@@ -10,8 +10,9 @@ extension Store {
   ///   - durability: what the write has survived when this returns; `nil`: as the store's options say.
   /// - Returns: the version of the entry.
   /// - Throws: `.emptyKey`, `.keyTooLong`, `.valueTooLarge`; `.readOnly`, `.closed`, `.usedAfterFork`; what the disk
-  ///   refuses (`.noSpace`, `.system`), and `.writerFailed` from then on. A write that failed has not happened for
-  ///   this process; whether the disk has it is decided when the store is opened again.
+  ///   refuses (`.noSpace`, `.notFound` where the directory has gone, `.system`), and `.writerFailed` from then on. A
+  ///   write that failed has not happened for this process; whether the disk has it is decided when the store is opened
+  ///   again.
   /// - Complexity: copies key and value once; with `.process` one system call, with `.disk` a share of a sync.
   @inlinable
   @discardableResult
@@ -48,7 +49,8 @@ extension Store {
 
   // MARK: Remove
 
-  /// Removes a key. Returns whether it was there; if not, nothing is written.
+  /// Removes a key. Returns whether it was there. If there was no trace of it, nothing is written; an entry that has
+  /// expired takes a record to remove, as the clock may be set back.
   ///
   /// - Throws: as ``put(_:for:expires:durability:)``.
   @inlinable
@@ -60,6 +62,8 @@ extension Store {
   }
 
   /// Removes a key if it still has the version that the caller has seen. Returns whether it had.
+  ///
+  /// - Throws: as ``putIfAbsent(_:for:expires:durability:)``.
   @inlinable
   @discardableResult
   public func remove<Key: ByteLending & ~Copyable & ~Escapable>(
@@ -77,26 +81,54 @@ extension Store {
   /// `change` gets the present value (`nil`: none) and returns the new one (`nil`: remove the key). It is called again
   /// if the key was changed meanwhile, so it should do nothing else.
   ///
+  /// - Parameter expires: when the new entry ends; `nil`: when the old one would have, or never if there was none.
   /// - Returns: the version of the new entry; `nil` if the key is not there any more.
-  /// - Throws: as ``put(_:for:expires:durability:)``, and what `change` throws; nothing is written then.
+  /// - Throws: as ``put(_:for:expires:durability:)``; `.damaged` if the present record is.
+  /// - Complexity: a lookup that copies the value, and a write.
   @discardableResult
   public func update<Key: ByteLending & ~Copyable & ~Escapable>(
-    _ key: borrowing Key, expires: Expiry = .never, durability: Durability? = nil,
+    _ key: borrowing Key, expires: Expiry? = nil, durability: Durability? = nil,
+    _ change: ([UInt8]?) -> [UInt8]?
+  ) throws(StoreError) -> UInt64? {
+    while true {
+      let old = try entryToUpdate(key)
+      if let done = try replace(key, old, change(old?.value), expires, durability) { return done.version }
+    }
+  }
+
+  /// The same for a change that throws: then nothing is written.
+  @_disfavoredOverload
+  @discardableResult
+  public func update<Key: ByteLending & ~Copyable & ~Escapable>(
+    _ key: borrowing Key, expires: Expiry? = nil, durability: Durability? = nil,
     _ change: ([UInt8]?) throws -> [UInt8]?
   ) throws -> UInt64? {
     while true {
-      let old = try entry(for: key)
-      let new = try change(old?.value)
-      switch (old, new) {
-      case (nil, nil): return nil
-      case (let old?, nil):
-        if try remove(key, ifVersion: old.version, durability: durability) { return nil }
-      case (nil, let new?):
-        if let version = try putIfAbsent(new, for: key, expires: expires, durability: durability) { return version }
-      case (let old?, let new?):
-        let version = try put(new, for: key, ifVersion: old.version, expires: expires, durability: durability)
-        if let version { return version }
-      }
+      let old = try entryToUpdate(key)
+      if let done = try replace(key, old, change(old?.value), expires, durability) { return done.version }
+    }
+  }
+
+  private func entryToUpdate<Key: ByteLending & ~Copyable & ~Escapable>(
+    _ key: borrowing Key
+  ) throws(StoreError) -> Entry? {
+    try engine.checkWritable()
+    return try entry(for: key)
+  }
+
+  /// Returns `nil` if the key has been changed meanwhile.
+  private func replace<Key: ByteLending & ~Copyable & ~Escapable>(
+    _ key: borrowing Key, _ old: Entry?, _ new: [UInt8]?, _ expires: Expiry?, _ durability: Durability?
+  ) throws(StoreError) -> (version: UInt64?, Void)? {
+    let expires = expires ?? old?.deadline.map { .at(milliseconds: $0) } ?? .never
+    switch (old, new) {
+    case (nil, nil): return (nil, ())
+    case (let old?, nil): return try remove(key, ifVersion: old.version, durability: durability) ? (nil, ()) : nil
+    case (nil, let new?):
+      return try putIfAbsent(new, for: key, expires: expires, durability: durability).map { ($0, ()) }
+    case (let old?, let new?):
+      return try put(new, for: key, ifVersion: old.version, expires: expires, durability: durability)
+        .map { ($0, ()) }
     }
   }
 
@@ -111,8 +143,12 @@ extension Store {
   /// }
   /// ```
   ///
+  /// The compiler takes a closure with `try` in it to throw any error: write `{ batch throws(StoreError) in … }` to
+  /// get the typed one.
+  ///
   /// - Returns: what `body` returns.
   /// - Throws: what `body` throws, and nothing is written; otherwise as ``put(_:for:expires:durability:)``.
+  /// - Complexity: what is written, copied twice; with `.process` one system call, with `.disk` a share of a sync.
   @discardableResult
   public func write<Result>(
     durability: Durability? = nil, _ body: (inout WriteBatch) throws(StoreError) -> Result
@@ -135,6 +171,9 @@ extension Store {
   }
 
   /// Makes all writes that have returned before durable, whatever class they were of.
+  ///
+  /// - Throws: as ``put(_:for:expires:durability:)``.
+  /// - Complexity: a sync of the disk; shared with others who wait for one.
   public func sync() throws(StoreError) {
     _ = try engine.commit(operation(.sync, durability: .disk))
   }

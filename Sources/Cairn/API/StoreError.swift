@@ -1,6 +1,7 @@
 /// What went wrong, where, and what to do about it.
 ///
-/// Every function of the engine throws this type and no other. A key that is not there is no error: reads return `nil`.
+/// Every function of the engine throws this type and no other, but for what a closure given to it throws. A key that is
+/// not there is no error: reads return `nil`.
 public struct StoreError: Error, Equatable, Sendable {
   /// What kind of failure it is. Raw values are stable: tools print them and tests compare them.
   public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
@@ -123,11 +124,32 @@ extension StoreError: CustomStringConvertible {
   public var description: String {
     var text = message
     if let keyPrefix {
-      let shown = String(decoding: keyPrefix, as: UTF8.self).unicodeScalars.map { $0.escaped(asASCII: true) }.joined()
-      text += " (key \"\(shown)\"\(keyPrefix.count == 32 ? "…" : ""))"
+      text += " (key \"\(Self.readable(keyPrefix))\"\(keyPrefix.count == 32 ? "…" : ""))"
     }
-    if let file { text += ": \(file)" }
+    if let file, !file.isEmpty { text += ": \(file.count > 1000 ? file.prefix(1000) + "…" : file[...])" }
     if let byteOffset { text += " at byte \(byteOffset)" }
     return "\(text) [\(code)]"
+  }
+
+  /// Text as it is; bytes that are none, and what a terminal might obey, as `\xNN`.
+  private static func readable(_ bytes: [UInt8]) -> String {
+    var text = ""
+    var rest = bytes[...]
+    while let first = rest.first {
+      // The longest scalar has four bytes; one that is cut off decodes as none.
+      let scalar = (1...min(4, rest.count)).lazy.compactMap { count in
+        String(validating: rest.prefix(count), as: UTF8.self)?.unicodeScalars.first.map { ($0, count) }
+      }.first
+      if let (scalar, count) = scalar, scalar.value >= 32, scalar.value != 127, !(0x80..<0xA0).contains(scalar.value),
+        !scalar.properties.isDefaultIgnorableCodePoint
+      {
+        text += scalar == "\"" || scalar == "\\" ? "\\\(scalar)" : String(scalar)
+        rest = rest.dropFirst(count)
+      } else {
+        text += "\\x" + (first < 16 ? "0" : "") + String(first, radix: 16)
+        rest = rest.dropFirst()
+      }
+    }
+    return text
   }
 }

@@ -25,7 +25,7 @@ public struct WriteBatch: ~Copyable {
     }
   }
 
-  /// Adds a remove. Of a key that is not there, it does nothing.
+  /// Adds a remove. Of a key that is not there it changes nothing, but takes a record and a sequence all the same.
   public mutating func remove<Key: ByteLending & ~Copyable & ~Escapable>(_ key: borrowing Key) throws(StoreError) {
     try key.withBytes { (key: RawSpan) throws(StoreError) in
       try append(RecordHeader.Kind.delete, key, RawSpan(), nil)

@@ -78,13 +78,20 @@ final class BackgroundThread: Sendable {
   }
 
   private func run(_ engine: Engine) {
+    // A writer that finds the task set does not wake, and the processor may have let it look before its write could be
+    // seen (a fence at every write would cost more than the write): so after a flush there is another look.
+    var isLookingAgain = false
     while true {
       let due = tasks.exchange(0, ordering: .sequentiallyConsistent)
       if due & Task.stop.rawValue != 0 { return }
       if due == 0 {
         // Lowered first, then looked at again: a task that comes between raises it.
         _ = word.exchange(0)
-        if tasks.load(ordering: .sequentiallyConsistent) == 0 { word.wait(while: 0) }
+        if tasks.load(ordering: .sequentiallyConsistent) == 0 {
+          word.wait(while: 0, nanoseconds: isLookingAgain ? Self.flushDelayNanoseconds : -1)
+        }
+        if isLookingAgain && engine.hasUnflushed { tasks.bitwiseOr(Task.flush.rawValue, ordering: .relaxed) }
+        isLookingAgain = false
         continue
       }
       if due & Task.seal.rawValue != 0 { engine.inBackground { () throws(StoreError) in try engine.mapSealed() } }
@@ -94,6 +101,7 @@ final class BackgroundThread: Sendable {
       if due & (Task.flush.rawValue | Task.flushNow.rawValue) != 0 {
         if due & Task.flushNow.rawValue == 0 { waitForMore() }
         engine.inBackground { () throws(StoreError) in try engine.flushRelaxed() }
+        isLookingAgain = true
       }
       Reclaimer.shared.reclaim()
     }
@@ -114,6 +122,8 @@ extension Engine {
     let waiting = published.load(ordering: .relaxed) &- flushed.load(ordering: .relaxed)
     flusher?.flush(waiting >= UInt64(Self.relaxedChunkBytes / 8) ? .flushNow : .flush)
   }
+
+  fileprivate var hasUnflushed: Bool { published.load(ordering: .relaxed) > flushed.load(ordering: .relaxed) }
 
   /// Writes what has been published to the file, without the turn: it does not change any more, and if the writer
   /// writes the same bytes meanwhile, they are the same.

@@ -7,10 +7,10 @@ extension Engine {
 
   /// Bytes of log after which the index is written.
   @inline(__always)
-  var checkpointInterval: Int { options.checkpointInterval ?? max(128 << 20, 4 * Int(indexBytes)) }
+  var checkpointInterval: Int { options.checkpointInterval ?? max(128 << 20, 4 * indexBytes) }
 
   /// About: what the entries take at 65 % load.
-  private var indexBytes: UInt64 { counters.load(Counter.liveEntries.rawValue) * 12 }
+  private var indexBytes: Int { total(.liveEntries) * 12 }
 
   /// Writes a checkpoint that takes the last one's place. What the disk refuses to it (space, as a rule) costs time at
   /// the next open and nothing else, so it is only counted; a failure of the log itself is thrown.

@@ -11,7 +11,8 @@ extension Engine {
     flusher?.stop()
     try finish.get()
     let isLong = log.bytesSinceCheckpoint > min(checkpointInterval, 1 << 20)
-    if isLong { try writeCheckpoint() }
+    // One that was found damaged is not left to be found damaged again.
+    if isLong || total(.rebuilt) > 0 { try writeCheckpoint() }
     try inTurn { () throws(StoreError) in
       try syncSealed()
       try markClosed()

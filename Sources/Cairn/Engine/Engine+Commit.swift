@@ -237,7 +237,10 @@ extension Engine {
       if waiting >= min(max(room, Self.relaxedPieceBytes), Self.relaxedBytesMax) {
         try flush(atMost: Self.relaxedPieceBytes)
       }
-      if flusher == nil { try startFlusher() }
+      if flusher == nil {
+        // Without a thread for it, the writer does it.
+        do throws(StoreError) { try startFlusher() } catch { try flush() }
+      }
     } else {
       try flush()
       if durability == .disk { try sync() }
@@ -341,8 +344,9 @@ extension Engine {
         preconditionFailure("a pending entry stays in the index")
       }
       let (after, isRemoval) = index.pending.staged(entry)
-      if isRemoval { index.remove(position) } else { index.replace(position, with: after) }
+      if isRemoval { index.takeOut(position) } else { index.replace(position, with: after) }
     }
+    for number in range where staged[number].isDelete { index.shrink(HashIndex.shard(staged[number].hash)) }
   }
 
   /// Keeps the live bytes of segments and the count of entries.

@@ -36,7 +36,8 @@ extension Engine {
       throw StoreError(
         .notFound,
         isCreating
-          ? "the folder that should hold the store does not exist; create it first" : "there is no store here",
+          ? "the folder that should hold the store does not exist, or the path is a link to nowhere; create it first"
+          : "there is no store here",
         file: path, systemError: error.systemError)
     }
   }
@@ -89,6 +90,7 @@ extension Engine {
         let got = try file.read(into: buffer.view.slice(0, 256), at: 0)
         let text = buffer.view.slice(0, got).array().prefix { $0 >= 32 && $0 != 127 }
         if !text.isEmpty { holder = String(decoding: text, as: UTF8.self) }
+        if holder.hasPrefix("process \(System.processID()) ") { holder = "this process itself (\(holder))" }
       }
       throw StoreError(.locked, "the store is open for writing by \(holder)", file: directory.path)
     }
@@ -145,19 +147,44 @@ extension Engine {
     let header = try StoreHeader(
       decoding: buffer.view.slice(0, got), file: file.path, forWriting: options.access != .readOnly)
     let start = System.nanoseconds()
-    var recovery = Recovery(directory: directory, options: options, header: header)
-    let found: Recovery.Found
-    do throws(StoreError) {
-      found = try recovery.run(lock, usingCheckpoint: true)
-    } catch {
-      guard recovery.isCheckpointDamaged else { throw error }
-      recovery = Recovery(directory: directory, options: options, header: header)
-      found = try recovery.run(lock, usingCheckpoint: false)
+    var result = Result { () throws(StoreError) in try recover(directory, options, header, lock) }
+    if options.access == .readOnly {
+      // A writer may be at work. What looks like damage is damage if it is in the same place when looked at again.
+      for _ in 0..<lookingAgainMax {
+        guard let trouble = trouble(result) else { break }
+        result = Result { () throws(StoreError) in try recover(directory, options, header, lock) }
+        if let again = Self.trouble(result), again.file == trouble.file, again.byteOffset == trouble.byteOffset {
+          break
+        }
+      }
     }
+    let found = try result.get()
     if !found.engine.isReadOnly { try found.engine.continueLog(found) }
     let spent = Int(truncatingIfNeeded: System.nanoseconds() - start)
     found.engine.count(.recoveryNanoseconds, spent)
     return found.engine
+  }
+
+  private static let lookingAgainMax = 100
+
+  private static func trouble(_ result: Result<Recovery.Found, StoreError>) -> StoreError? {
+    switch result {
+    case .success(let found): found.engine.damage
+    case .failure(let error): error.code == .damaged ? error : nil
+    }
+  }
+
+  private static func recover(
+    _ directory: any Directory, _ options: Store.Options, _ header: StoreHeader, _ lock: (any File)?
+  ) throws(StoreError) -> Recovery.Found {
+    var recovery = Recovery(directory: directory, options: options, header: header)
+    do throws(StoreError) {
+      return try recovery.run(lock, usingCheckpoint: true)
+    } catch {
+      guard recovery.isCheckpointDamaged else { throw error }
+      recovery = Recovery(directory: directory, options: options, header: header)
+      return try recovery.run(lock, usingCheckpoint: false)
+    }
   }
 
   /// Goes on after the last record: in its segment if that was closed cleanly, or in a new one.
@@ -180,8 +207,9 @@ extension Engine {
         previousDurable: UInt64(last.durable), epoch: log.epoch)
       try begin(next, link, atLeast: 0)
       try flush()
-      // The link says where the segment ends, so what comes after is void: it may go.
-      if last.byteCount > last.end {
+      // The link says where the segment ends, so what comes after is void: it may go. If there was another link before,
+      // one who opens read-only may still go by that one: then at the next open.
+      if last.byteCount > last.end && found.void.isEmpty {
         try directory.open(SegmentHeader.name(last.number), forWriting: true)?.truncate(to: last.end)
       }
     }

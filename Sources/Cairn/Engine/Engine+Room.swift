@@ -49,9 +49,8 @@ extension Engine {
     guard let file = log.file else { return }
     if end > log.reserved {
       let step = max(end, min(max(64 << 10, log.reserved * 2), log.memory.count))
-      let reserved = log.wholePages(min(step, log.memory.count))
-      try file.reserve(log.reserved, upTo: reserved)
-      log.reserved = reserved
+      log.reserved = try reserve(
+        file, log.reserved, upTo: log.wholePages(min(step, log.memory.count)), atLeast: log.wholePages(end))
     }
     if end > log.populated {
       let step = 256 << 10
@@ -61,6 +60,18 @@ extension Engine {
       log.populated = populated
     }
     log.ready = log.available
+  }
+
+  /// Reserves as much as is wanted, or, on a disk that is nearly full, as is needed. Returns how far.
+  func reserve(_ file: any File, _ start: Int, upTo wanted: Int, atLeast needed: Int) throws(StoreError) -> Int {
+    do throws(StoreError) {
+      try file.reserve(start, upTo: wanted)
+      return wanted
+    } catch {
+      guard error.code == .noSpace, needed < wanted else { throw error }
+      try file.reserve(start, upTo: needed)
+      return needed
+    }
   }
 
   /// With the turn: takes over what the background has made ready.

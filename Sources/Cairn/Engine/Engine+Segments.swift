@@ -93,7 +93,7 @@ extension Engine {
   /// record: so a segment whose header cannot be read is always damaged.
   func create(segment number: UInt64) throws(StoreError) -> PreparedSegment {
     let count = catalog.withLock { $0.segments.count }
-    guard count < Store.Limits.segments, number < 1 << 32, SegmentTable.slot(number) != 0 || number == 0 else {
+    guard count < Store.Limits.segments, SegmentHeader.isNumber(number) else {
       throw StoreError(.storeFull, "the store has used up its segment numbers", file: directory.path)
     }
     let header = SegmentHeader(
@@ -105,8 +105,7 @@ extension Engine {
     let file = try directory.create(temporary, permissions: options.filePermissions)
     let buffer = try System.allocate(byteCount: 4096)
     header.encode(into: buffer.view)
-    let reserved = reservedAtFirst(number)
-    try file.reserve(0, upTo: reserved)
+    let reserved = try reserve(file, 0, upTo: reservedAtFirst(number), atLeast: 4096)
     try file.write(buffer.view.slice(0, SegmentHeader.byteCount), at: 0)
     try file.sync()
     try directory.rename(temporary, to: name)
@@ -133,7 +132,12 @@ extension Engine {
       // Reserved space that was not needed; nothing stands there.
       try file.truncate(to: end)
     }
+    // As a rule a checkpoint does this. Until they are synced their files stay open, of which a process has few.
+    let unsynced = catalog.withLock { $0.segments.count { $0.end != nil && $0.file != nil } }
+    if unsynced >= Self.unsyncedFilesMax { try syncSealed() }
   }
+
+  private static let unsyncedFilesMax = 16
 
   /// Syncs a file of the log. The kernel tells a failure once, to whoever syncs first, and calls the lost pages clean
   /// from then on: so syncs go one after the other, and after the first that failed none is tried any more.

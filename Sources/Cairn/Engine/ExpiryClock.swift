@@ -35,7 +35,11 @@ final class ExpiryClock: Sendable {
       let (seconds, attoseconds) = duration.components
       let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
       if overflow { return seconds < 0 ? .min : .max }
-      return now().saturatingAdd(milliseconds.saturatingAdd(attoseconds / 1_000_000_000_000_000))
+      // Up to whole milliseconds: no entry ends earlier than it was to.
+      let attosecondsPerMillisecond: Int64 = 1_000_000_000_000_000
+      let rest =
+        attoseconds > 0 ? (attoseconds - 1) / attosecondsPerMillisecond + 1 : attoseconds / attosecondsPerMillisecond
+      return now().saturatingAdd(milliseconds.saturatingAdd(rest))
     }
   }
 }

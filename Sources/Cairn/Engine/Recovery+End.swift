@@ -23,13 +23,20 @@ extension Recovery {
     case .nothing: break
     }
     // The seal names the segment after it, which was there before the seal was written.
-    if index + 1 == files.count, let seal = cursor.seal, seal.reason == SealValue.Reason.continued {
+    if index + 1 == files.count, let seal = cursor.seal, seal.reason == SealValue.Reason.continued,
+      !hasAppeared(seal.next)
+    {
       return note(.damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(seal.next)))
     }
     void = files[(index + 1)...].map(\.number)
     var written = Int(min(next?.previousEnd ?? .max, UInt64(file.byteCount)))
     while written > file.end && file.view.load(written - 1, as: UInt8.self) == 0 { written -= 1 }
     tornBytes += written - file.end
+  }
+
+  /// Whether a writer has gone on while this reader looked: then what it has found is the log as it was.
+  private func hasAppeared(_ segment: UInt64) -> Bool {
+    options.access == .readOnly && (try? directory.names().contains(SegmentHeader.name(segment))) == true
   }
 
   /// Whether anything tells that more of the log was on the disk than can be read.
@@ -39,11 +46,13 @@ extension Recovery {
     let rest = files[index...].reduce(0) { $0 + $1.byteCount } - file.end
     var search = ProofSearch(after: cursor.sequence, byteCount: rest)
     var result = search.look(file.view, salt: file.header.salt, from: file.end) { $0.durableByteCount > file.end }
+    let sealedFor = cursor.seal?.reason == SealValue.Reason.continued ? cursor.seal?.next : nil
     for later in files[(index + 1)...] {
       guard case .nothing = result else { break }
-      // Segments are synced in their order.
+      // Segments are synced in their order. A sealed one is whole: that it was on the disk proves nothing against it.
+      let earlier = sealedFor == later.number ? 0 : RecordHeader.Flags.earlierDurable
       result = search.look(later.view, salt: later.header.salt, from: SegmentHeader.recordsStart) {
-        $0.durableByteCount > SegmentHeader.recordsStart || $0.flags & RecordHeader.Flags.earlierDurable != 0
+        $0.durableByteCount > SegmentHeader.recordsStart || $0.flags & earlier != 0
       }
     }
     return result

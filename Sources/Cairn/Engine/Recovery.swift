@@ -12,7 +12,7 @@ struct Recovery {
   private(set) var isCheckpointDamaged = false
   /// The first damage found. A read-only open goes on without what is damaged; others throw it.
   private var damage: StoreError?
-  private(set) var files: [SegmentFile] = []
+  var files: [SegmentFile] = []
   var void: [UInt64] = []
   var tornBytes = 0
   private var replayedBytes = 0
@@ -87,8 +87,10 @@ struct Recovery {
 
   mutating func run(_ lock: (any File)?, usingCheckpoint: Bool) throws(StoreError) -> Found {
     let engine = try Engine(directory: directory, options: options, header: header, lock: lock)
-    try openSegments()
-    let checkpoint = usingCheckpoint ? try loadCheckpoint() : nil
+    // The checkpoint first: a writer may write a newer one, with segments that were not there yet.
+    let newest = usingCheckpoint ? try readCheckpoint() : nil
+    try openSegments(newest?.segments ?? [])
+    let checkpoint = try newest.flatMap { checkpoint throws(StoreError) in try fit(checkpoint) ? checkpoint : nil }
     if let checkpoint { use(checkpoint, engine) }
     var replay = Replay(engine, index: engine.index)
     var found = Found(engine: engine)
@@ -127,51 +129,10 @@ struct Recovery {
     if damage == nil { damage = error }
   }
 
-  // MARK: Files
-
-  private mutating func openSegments() throws(StoreError) {
-    let numbers = try directory.names().compactMap(SegmentHeader.number).sorted()
-    guard let first = numbers.first else {
-      throw StoreError.damaged("the store has no segments", file: directory.path)
-    }
-    for (index, number) in numbers.enumerated() {
-      let expected = first + UInt64(index)
-      if number != expected {
-        note(.damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(expected)))
-        break
-      }
-      do throws(StoreError) {
-        files.append(try openSegment(number))
-      } catch {
-        guard error.code == .damaged else { throw error }
-        note(error)
-        break
-      }
-    }
-    if files.isEmpty, let damage { throw damage }
-  }
-
-  private func openSegment(_ number: UInt64) throws(StoreError) -> SegmentFile {
-    let name = SegmentHeader.name(number)
-    guard let file = try directory.open(name, forWriting: false) else {
-      throw StoreError.damaged("a segment is missing", file: directory.path + "/" + name)
-    }
-    let byteCount = try file.byteCount()
-    guard byteCount >= SegmentHeader.byteCount else {
-      throw StoreError.damaged("the segment is cut short", file: file.path, at: byteCount)
-    }
-    let memory = try file.map(byteCount: byteCount, writable: false)
-    let header = try SegmentHeader(decoding: memory.view, file: file.path)
-    guard header.store == self.header.identifier, header.segment == number else {
-      throw StoreError.damaged("the segment belongs to another store or place", file: file.path, at: 24)
-    }
-    return SegmentFile(number: number, path: file.path, byteCount: byteCount, memory: memory, header: header)
-  }
-
   // MARK: The checkpoint
 
-  /// The checkpoint, if there is one that fits the log.
-  private mutating func loadCheckpoint() throws(StoreError) -> CheckpointShards? {
+  /// The checkpoint, if there is one of this store.
+  private func readCheckpoint() throws(StoreError) -> CheckpointShards? {
     guard let file = try? directory.open(CheckpointHeader.name, forWriting: false) else { return nil }
     let byteCount = try file.byteCount()
     guard byteCount >= CheckpointHeader.bucketsStart else { return nil }
@@ -180,14 +141,20 @@ struct Recovery {
       found.hashSeed == header.hashSeed, let checkpoint = CheckpointShards(memory, header: found),
       checkpoint.segments.last?.number == found.endSegment
     else { return nil }
+    return checkpoint
+  }
+
+  /// Whether it fits the log.
+  private mutating func fit(_ checkpoint: CheckpointShards) throws(StoreError) -> Bool {
+    let found = checkpoint.header
     for (index, segment) in checkpoint.segments.enumerated() {
       guard index < files.count else {
         note(
           .damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(segment.number)))
-        return options.access == .readOnly ? checkpoint : nil
+        return options.access == .readOnly
       }
       // Another store's history, or another life of this one's: not ours.
-      guard files[index].number == segment.number, files[index].header.salt == segment.salt else { return nil }
+      guard files[index].number == segment.number, files[index].header.salt == segment.salt else { return false }
       guard segment.end >= SegmentHeader.recordsStart, segment.end <= files[index].byteCount else {
         note(.damaged("the segment is cut short", file: files[index].path, at: files[index].byteCount))
         continue
@@ -204,9 +171,9 @@ struct Recovery {
             "the log is not the one that the checkpoint covers: it is damaged, or older than the checkpoint (then "
               + "remove the file \(CheckpointHeader.name))", file: directory.path, at: found.lastOffset))
       }
-      return options.access == .readOnly ? checkpoint : nil
+      return options.access == .readOnly
     }
-    return checkpoint
+    return true
   }
 
   private mutating func use(_ checkpoint: CheckpointShards, _ engine: Engine) {
@@ -231,12 +198,12 @@ struct Recovery {
     for file in files {
       replay.engine.segments.set(SegmentTable.slot(file.number), file.view, salt: file.header.salt)
     }
-    if start == 0 && offset == SegmentHeader.recordsStart, let link = files[0].link, link.previous != 0 {
+    if start == 0 && offset == SegmentHeader.recordsStart, let link = files.first?.link, link.previous != 0 {
       note(
         .damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(link.previous)))
     }
     var offset = offset
-    for index in start..<files.count {
+    for index in files.indices.dropFirst(start) {
       let next = index + 1 < files.count ? files[index + 1].link : nil
       if let next, next.previous != files[index].number || next.previousEnd < UInt64(SegmentHeader.recordsStart) {
         note(.damaged("the segment does not follow the one before it", file: files[index + 1].path, at: 256))

@@ -155,6 +155,9 @@ package struct SegmentHeader: Equatable {
     return "segment-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".log"
   }
 
+  /// Whether a segment can have it: addresses have 32 bits for it, and slot 0 is never a segment's.
+  package static func isNumber(_ number: UInt64) -> Bool { number < 1 << 32 && SegmentTable.slot(number) != 0 }
+
   /// The number in a file's name, if it is a segment's.
   package static func number(_ name: String) -> UInt64? {
     guard name.hasPrefix("segment-"), name.hasSuffix(".log"), let number = UInt64(name.dropFirst(8).dropLast(4)),
@@ -195,6 +198,9 @@ package struct SegmentHeader: Equatable {
     epoch = view.load(48, as: UInt64.self)
     salt = view.load(56, as: UInt64.self)
     created = view.load(64, as: Int64.self)
+    guard Self.isNumber(segment) else {
+      throw StoreError.damaged("no segment can have the number \(segment)", file: file, at: 40)
+    }
     // What kind of segment it is, and what must be understood to read it: nothing is defined yet but zero.
     let (kind, features) = (view.load(72, as: UInt32.self), view.load(76, as: UInt32.self))
     guard kind == 0, features == 0 else {

@@ -26,7 +26,8 @@ final class WaitWord: Sendable {
   /// Like `set`; wakes nobody if the value was there already. Returns whether it was not.
   @discardableResult
   func raise(_ value: UInt32) -> Bool {
-    if word.load(ordering: .relaxed) == value { return false }
+    // Not before what the caller has just published can be seen by who lowers the word.
+    if word.load(ordering: .sequentiallyConsistent) == value { return false }
     if word.exchange(value, ordering: .sequentiallyConsistent) == value { return false }
     unsafe cairn_futex_wake(address, .max)
     return true

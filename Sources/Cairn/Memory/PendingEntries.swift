@@ -5,7 +5,8 @@
 /// every reader resolves to the new entries. After that the pending entries are replaced by the new ones.
 ///
 /// Places are given out in order, never twice from one block; a used-up block is released through the reclaimer. So a
-/// reader whose entry and block are both unchanged after it resolved has resolved rightly.
+/// reader whose entry and block are both unchanged after it resolved has resolved rightly. No bucket keeps a pending
+/// entry beyond its batch: not even one that a shard has grown out of, in which a reader may still be (see `revert`).
 @safe
 final class PendingEntries: @unchecked Sendable {  // The block is published atomically; the rest is the writer's.
   /// Words per place: before, after, and the place of the batch's mark × 2, plus 1 if `after` leads to the record of a
@@ -15,6 +16,8 @@ final class PendingEntries: @unchecked Sendable {  // The block is published ato
   private let current: AtomicWords
   private var block: AtomicWords
   private var next = 1
+  /// Between the beginning of a batch and its commit.
+  private(set) var isStaging = false
 
   init() throws(StoreError) {
     current = try AtomicWords(count: 1)
@@ -32,6 +35,7 @@ final class PendingEntries: @unchecked Sendable {  // The block is published ato
       current.store(unsafe UInt64(UInt(bitPattern: Unmanaged.passUnretained(block).toOpaque())), at: 0)
       Reclaimer.shared.retire(retired)
     }
+    isStaging = true
     return take(before: 0, after: 0, third: 0)
   }
 
@@ -66,7 +70,20 @@ final class PendingEntries: @unchecked Sendable {  // The block is published ato
   }
 
   /// Makes the batch visible.
-  func commit(_ mark: Int) { block.store(1, at: mark * Self.stride) }
+  func commit(_ mark: Int) {
+    block.store(1, at: mark * Self.stride)
+    isStaging = false
+  }
+
+  /// Gives buckets that a shard has grown out of while a batch was staged their entries back: whoever is still in them
+  /// came before the commit, so what was before the batch is a right answer for as long as they stay.
+  func revert(_ table: BucketTable) {
+    for index in 0..<table.capacity {
+      let entry = table.load(index)
+      if entry == 0 || HashIndex.Entry.slot(entry) != 0 { continue }
+      table.store(block.load(Int(entry & 0xFF_FFFF) * Self.stride), at: index)
+    }
+  }
 
   // MARK: Readers
 

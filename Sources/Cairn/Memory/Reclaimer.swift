@@ -63,7 +63,8 @@ struct ReaderGate: @unchecked Sendable {  // The epoch is atomic, and never rele
   @inline(__always)
   func enter() -> ReaderSlot {
     let slot = unsafe ReaderSlot(cairn_reader_current())
-    slot.enter(unsafe epoch.pointee.load(ordering: .relaxed))
+    // Acquired, so that what is loaded afterwards is not older than the epoch.
+    slot.enter(unsafe epoch.pointee.load(ordering: .acquiring))
     if !hasMembarrier { atomicMemoryFence(ordering: .sequentiallyConsistent) }
     return slot
   }

@@ -168,7 +168,7 @@ package struct CheckpointSegment: Equatable {
   package var slot: UInt64
 
   package var isPlausible: Bool {
-    liveBytes >= 0 && liveBytes <= end && slot == UInt64(SegmentTable.slot(number))
+    liveBytes >= 0 && liveBytes <= end && end < 1 << 40 && slot == UInt64(SegmentTable.slot(number))
   }
 
   func encode(into view: MemoryView) {
@@ -206,6 +206,12 @@ final class CheckpointShards: Sendable {
   let shards: [CheckpointShard]
   let segments: [CheckpointSegment]
 
+  /// Whether a segment of the table has the slot. Their numbers have no gaps.
+  func hasSlot(_ slot: Int) -> Bool {
+    guard let first = segments.first, slot != 0 else { return false }
+    return UInt16(truncatingIfNeeded: slot &- Int(truncatingIfNeeded: first.slot)) < segments.count
+  }
+
   /// Takes a file's mapping if header, directory and table are whole; the shards' content is not looked at.
   init?(_ memory: Mapping, header: CheckpointHeader) {
     let view = memory.view
@@ -227,12 +233,15 @@ final class CheckpointShards: Sendable {
           header.segmentsOffset + $0 * CheckpointHeader.segmentBytes, CheckpointHeader.segmentBytes))
     }
     let sequences = header.startSequence...header.endSequence
-    guard
-      shards.allSatisfy({
-        $0.isPlausible(from: CheckpointHeader.bucketsStart, to: header.segmentsOffset)
-          && sequences.contains($0.sequence)
-      }), segments.allSatisfy(\.isPlausible)
-    else { return nil }
+    // In their order, so that no two have the same buckets.
+    var start = CheckpointHeader.bucketsStart
+    for shard in shards {
+      guard shard.isPlausible(from: start, to: header.segmentsOffset), sequences.contains(shard.sequence) else {
+        return nil
+      }
+      if shard.buckets > 0 { start = shard.offset + shard.buckets * BucketTable.bucketBytes }
+    }
+    guard segments.allSatisfy(\.isPlausible) else { return nil }
     self.memory = memory
     self.header = header
   }

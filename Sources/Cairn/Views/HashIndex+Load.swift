@@ -28,15 +28,15 @@ extension HashIndex {
   }
 
   private func isAsStored(_ shard: Int, _ table: BucketTable) -> Bool {
-    guard let stored = loaded.withLock({ $0 })?.shards[shard], table.view.hash(seed: 0) == stored.checksum else {
-      return false
-    }
+    guard let checkpoint = loaded.withLock({ $0 }) else { return false }
+    let stored = checkpoint.shards[shard]
+    guard table.view.hash(seed: 0) == stored.checksum else { return false }
     // The checksum says that it is what somebody wrote; this, that it can be used at all.
     var entries = 0
     for index in 0..<table.capacity {
       let entry = table.load(index)
       if entry == 0 { continue }
-      if Entry.slot(entry) == 0 || Entry.offset(entry) == 0 { return false }
+      if !checkpoint.hasSlot(Entry.slot(entry)) || Entry.offset(entry) == 0 { return false }
       entries += 1
     }
     return entries == stored.entries

@@ -101,8 +101,14 @@ extension HashIndex {
     preconditionFailure("a shard is never full")
   }
 
-  /// Takes an entry out and pulls overflowed ones back, so that no search stops at the hole too early.
+  /// Takes an entry out.
   func remove(_ position: Position) {
+    takeOut(position)
+    shrink(position.shard)
+  }
+
+  /// Takes an entry out and pulls overflowed ones back, so that no search stops at the hole too early.
+  func takeOut(_ position: Position) {
     let shard = position.shard
     let table = table(shard)
     counts.add(-1, at: shard)
@@ -119,6 +125,12 @@ extension HashIndex {
     }
     table.store(0, at: hole)
     words.setMoves(moves, shard)
+  }
+
+  /// Gives buckets back that are not needed any more. Not while a committed batch has pending entries in the shard.
+  func shrink(_ shard: Int) {
+    let table = table(shard)
+    if table.isEmpty { return }
     if count(of: shard) == 0 {
       resize(shard, to: 0)
     } else if table.buckets > 4 && count(of: shard) < table.buckets * 2 {
@@ -169,6 +181,7 @@ extension HashIndex {
       copy(old, to: table)
       memory[shard] = grown
       words.setTable(table, shard)
+      if pending.isStaging { pending.revert(old) }
     }
     if let oldMemory { Reclaimer.shared.retire(oldMemory) }
   }

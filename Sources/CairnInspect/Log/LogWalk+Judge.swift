@@ -53,7 +53,7 @@ extension LogWalk {
     }
     // The seal names the segment after it, which was there before the seal was written.
     if !next.exists && (cursor.isContinued || !later.isEmpty) {
-      noteMissing(reader.number + 1)
+      noteMissing(reader.number &+ 1)
       return .damaged(nil)
     }
     if next.isAstray || next.exists && next.reader == nil { return .damaged(behind.next) }
@@ -107,8 +107,10 @@ extension LogWalk {
   ) throws(StoreError) -> Bool {
     for number in later {
       guard let reader = try? SegmentReader(number, in: store) else { continue }
+      // A sealed segment is whole: that it was on the disk proves nothing against it.
+      let earlier = cursor.isContinued && number == later.first ? 0 : RecordHeader.Flags.earlierDurable
       let found = try reader.look(from: SegmentHeader.recordsStart, &reach) {
-        $0.durableByteCount > SegmentHeader.recordsStart || $0.flags & RecordHeader.Flags.earlierDurable != 0
+        $0.durableByteCount > SegmentHeader.recordsStart || $0.flags & earlier != 0
       }
       if found.isProof { return true }
       behind.isUndecided = behind.isUndecided || found.isUndecided

@@ -73,13 +73,13 @@ struct LogWalk<Visitor: LogVisitor> {
     // A log that has lost its beginning cannot be understood by its sequences, but it can be checked.
     cursor.isAdrift = report.damage != nil && depth == .everything
     while true {
-      var next = try open(opened.number + 1)
+      var next = try open(opened.number &+ 1)
       var isGoingOn = depth == .everything
       if let reader = opened.reader { isGoingOn = try read(reader, &next) }
       report.lastSequence = cursor.sequence
       guard isGoingOn else { break }
       if !next.exists {
-        guard let later = numbers.first(where: { $0 > next.number }) else { break }
+        guard let later = numbers.first(where: { $0 > opened.number }) else { break }
         noteMissing(next.number)
         if depth != .everything { break }
         next = try open(later)
@@ -133,7 +133,7 @@ struct LogWalk<Visitor: LogVisitor> {
       try readRecords(reader, upTo: limit)
       if link == nil && cursor.isContinued {
         // The next segment was begun before the seal was written, but after we looked, if a writer is at work.
-        if !next.exists { next = try open(reader.number + 1) }
+        if !next.exists { next = try open(reader.number &+ 1) }
         link = try self.link(to: reader, in: &next)
       }
       if let link, cursor.batch == nil, cursor.hole == link.value.previousEnd,
