@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Cairn
 import Glibc
 import Synchronization

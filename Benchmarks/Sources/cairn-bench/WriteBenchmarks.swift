@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Cairn
 import Glibc
 
@@ -89,29 +90,4 @@ private func benchmarkDurable(_ report: inout Report, _ folder: String, _ keys: 
   }
   try store.close()
   removeTree(path)
-}
-
-func inThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-  final class Box: Sendable {
-    let number: Int
-    let body: @Sendable (Int) -> Void
-    init(_ number: Int, _ body: @escaping @Sendable (Int) -> Void) {
-      self.number = number
-      self.body = body
-    }
-  }
-  var threads: [pthread_t] = []
-  for number in 0..<count {
-    var thread = pthread_t()
-    let box = Unmanaged.passRetained(Box(number, body))
-    pthread_create(
-      &thread, nil,
-      { context in
-        let box = Unmanaged<Box>.fromOpaque(context!).takeRetainedValue()
-        box.body(box.number)
-        return nil
-      }, box.toOpaque())
-    threads.append(thread)
-  }
-  for thread in threads { pthread_join(thread, nil) }
 }

@@ -1,4 +1,5 @@
 // Measures a store alone: what its own promises are about. Every figure of the README's table comes from here.
+import BenchmarkSupport
 import Cairn
 import Glibc
 

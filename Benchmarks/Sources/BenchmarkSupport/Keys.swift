@@ -1,0 +1,64 @@
+/// Seeded, so that every run has the same keys in the same order (SplitMix64, Steele et al. 2014).
+public struct Random: RandomNumberGenerator {
+  @usableFromInline var state: UInt64
+
+  @inlinable
+  public init(state: UInt64) { self.state = state }
+
+  @inlinable
+  public mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  /// Evenly from 0 to 1, 1 excluded.
+  @inlinable
+  public mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
+}
+
+/// Sixteen-byte keys, side by side: reading them in turn costs next to nothing.
+public struct Keys: @unchecked Sendable {  // Never changed after it was made.
+  public static let size = 16
+  public let count: Int
+  public let bytes: UnsafeMutableRawBufferPointer
+
+  /// Keys number `0..<count` of a seed, all different with near certainty.
+  public init(count: Int, seed: UInt64) {
+    self.count = count
+    bytes = .allocate(byteCount: max(1, count * Self.size), alignment: 64)
+    var random = Random(state: seed)
+    for word in 0..<count * 2 { bytes.storeBytes(of: random.next(), toByteOffset: word * 8, as: UInt64.self) }
+  }
+
+  /// The keys of some numbers, in the order of the numbers.
+  public init(_ keys: Keys, picking numbers: some Collection<Int>) {
+    count = numbers.count
+    bytes = .allocate(byteCount: max(1, count * Self.size), alignment: 64)
+    for (to, from) in numbers.enumerated() {
+      (bytes.baseAddress! + to * Self.size)
+        .copyMemory(from: keys.bytes.baseAddress! + from * Self.size, byteCount: Self.size)
+    }
+  }
+
+  /// The first keys of others, in the same memory: not to be freed.
+  public init(beginningOf keys: Keys, count: Int) {
+    self.count = count
+    bytes = keys.bytes
+  }
+
+  /// The same keys in another order.
+  public init(shuffling keys: Keys, seed: UInt64) {
+    var random = Random(state: seed)
+    self.init(keys, picking: (0..<keys.count).shuffled(using: &random))
+  }
+
+  @inlinable @inline(__always)
+  public subscript(_ number: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: bytes.baseAddress! + number * Self.size, count: Self.size)
+  }
+
+  public func free() { bytes.deallocate() }
+}

@@ -1,0 +1,68 @@
+import BenchmarkSupport
+import Cairn
+
+final class CairnPeer: Peer {
+  static let name = "Cairn"
+  static let version = "this commit"
+  static let durabilities: Set<Durability> = [.relaxed, .process, .disk]
+  static let abilities: Abilities = [.batches, .many, .scan]
+  static let settings = "defaults; every read verifies the record's checksum"
+
+  let store: Store
+
+  init(_ options: PeerOptions) throws {
+    let durability: Store.Durability =
+      switch options.durability {
+      case .relaxed: .relaxed
+      case .process: .process
+      case .disk: .disk
+      }
+    store = try Store.open(at: options.path, options: Store.Options(.createIfMissing, durability: durability))
+  }
+
+  func session() throws -> any Session { CairnSession(store) }
+
+  func settle() throws { try store.sync() }
+
+  func close() throws { try store.close() }
+}
+
+private final class CairnSession: Session {
+  let store: Store
+
+  init(_ store: Store) { self.store = store }
+
+  func get(_ key: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) throws -> Int? {
+    try store.copyValue(for: key, into: target)
+  }
+
+  func getMany(_ keys: Keys, _ range: Range<Int>, into target: UnsafeMutableRawBufferPointer) throws -> Int {
+    var found = 0
+    try store.withValues(for: range.lazy.map { keys[$0] }) { _, value in
+      guard let value else { return }
+      value.withUnsafeBytes { target.copyMemory(from: $0) }
+      found += 1
+    }
+    return found
+  }
+
+  func put(_ value: UnsafeRawBufferPointer, for key: UnsafeRawBufferPointer) throws { try store.put(value, for: key) }
+
+  func put(_ values: Values, for keys: Keys, _ range: Range<Int>) throws {
+    try store.write { (batch) throws(StoreError) in
+      for number in range { try batch.put(values[number], for: keys[number]) }
+    }
+  }
+
+  func remove(_ key: UnsafeRawBufferPointer) throws { _ = try store.remove(key) }
+
+  func scan(into target: UnsafeMutableRawBufferPointer) throws -> Int {
+    var count = 0
+    try store.forEach { entry in
+      entry.value.withUnsafeBytes { target.copyMemory(from: $0) }
+      count += 1
+      return true
+    }
+    return count
+  }
+}

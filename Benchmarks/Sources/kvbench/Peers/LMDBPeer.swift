@@ -1,0 +1,124 @@
+#if PEER_LMDB
+  import BenchmarkSupport
+  import CLMDB
+
+  final class LMDBPeer: Peer {
+    static let name = "LMDB"
+    static let version = "\(MDB_VERSION_MAJOR).\(MDB_VERSION_MINOR).\(MDB_VERSION_PATCH)"
+    static let durabilities: Set<Durability> = [.process, .disk]
+    static let abilities: Abilities = [.batches, .scan]
+    static let settings = """
+      MDB_NOTLS, MDB_NORDAHEAD; .process: MDB_NOSYNC and MDB_WRITEMAP; a reader's transaction is renewed for each get, \
+      and serves all keys of a scan
+      """
+
+    let environment: OpaquePointer
+    private(set) var database: MDB_dbi = 0
+
+    init(_ options: PeerOptions) throws {
+      var opened: OpaquePointer?
+      try check(mdb_env_create(&opened))
+      environment = opened!
+      // An address range, not space on the disk.
+      try check(mdb_env_set_mapsize(environment, max(1 << 30, options.dataBytes * 6)))
+      try check(mdb_env_set_maxreaders(environment, 256))
+      var flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD
+      if options.durability == .process { flags |= MDB_NOSYNC | MDB_WRITEMAP }
+      try check(mdb_env_open(environment, options.path, UInt32(flags), 0o600))
+      var transaction: OpaquePointer?
+      try check(mdb_txn_begin(environment, nil, 0, &transaction))
+      try check(mdb_dbi_open(transaction, nil, 0, &database))
+      try check(mdb_txn_commit(transaction))
+    }
+
+    func session() throws -> any Session { try LMDBSession(self) }
+
+    func settle() throws { try check(mdb_env_sync(environment, 1)) }
+
+    func close() throws { mdb_env_close(environment) }
+  }
+
+  private final class LMDBSession: Session {
+    let peer: LMDBPeer
+    let reading: OpaquePointer
+
+    init(_ peer: LMDBPeer) throws {
+      self.peer = peer
+      var transaction: OpaquePointer?
+      try check(mdb_txn_begin(peer.environment, nil, UInt32(MDB_RDONLY), &transaction))
+      reading = transaction!
+      mdb_txn_reset(reading)
+    }
+
+    func get(_ key: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) throws -> Int? {
+      try check(mdb_txn_renew(reading))
+      defer { mdb_txn_reset(reading) }
+      var name = entry(key)
+      var value = MDB_val()
+      let result = mdb_get(reading, peer.database, &name, &value)
+      if result == MDB_NOTFOUND { return nil }
+      try check(result)
+      target.baseAddress!.copyMemory(from: value.mv_data, byteCount: value.mv_size)
+      return value.mv_size
+    }
+
+    func put(_ value: UnsafeRawBufferPointer, for key: UnsafeRawBufferPointer) throws {
+      try write { transaction in
+        var (name, content) = (entry(key), entry(value))
+        try check(mdb_put(transaction, peer.database, &name, &content, 0))
+      }
+    }
+
+    func put(_ values: Values, for keys: Keys, _ range: Range<Int>) throws {
+      try write { transaction in
+        for number in range {
+          var (name, content) = (entry(keys[number]), entry(values[number]))
+          try check(mdb_put(transaction, peer.database, &name, &content, 0))
+        }
+      }
+    }
+
+    func remove(_ key: UnsafeRawBufferPointer) throws {
+      try write { transaction in
+        var name = entry(key)
+        let result = mdb_del(transaction, peer.database, &name, nil)
+        if result != MDB_NOTFOUND { try check(result) }
+      }
+    }
+
+    func scan(into target: UnsafeMutableRawBufferPointer) throws -> Int {
+      try check(mdb_txn_renew(reading))
+      defer { mdb_txn_reset(reading) }
+      var cursor: OpaquePointer?
+      try check(mdb_cursor_open(reading, peer.database, &cursor))
+      defer { mdb_cursor_close(cursor) }
+      var (name, value) = (MDB_val(), MDB_val())
+      var count = 0
+      while mdb_cursor_get(cursor, &name, &value, MDB_NEXT) == 0 {
+        target.baseAddress!.copyMemory(from: value.mv_data, byteCount: value.mv_size)
+        count += 1
+      }
+      return count
+    }
+
+    func end() { mdb_txn_abort(reading) }
+
+    private func write(_ body: (OpaquePointer?) throws -> Void) throws {
+      var transaction: OpaquePointer?
+      try check(mdb_txn_begin(peer.environment, nil, 0, &transaction))
+      do { try body(transaction) } catch {
+        mdb_txn_abort(transaction)
+        throw error
+      }
+      try check(mdb_txn_commit(transaction))
+    }
+  }
+
+  private func entry(_ bytes: UnsafeRawBufferPointer) -> MDB_val {
+    MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+  }
+
+  private func check(_ result: Int32) throws {
+    if result != 0 { throw PeerError("LMDB: \(String(cString: mdb_strerror(result)))") }
+  }
+#endif

@@ -1,0 +1,131 @@
+#if PEER_SQLITE
+  import BenchmarkSupport
+  import CSQLite
+
+  final class SQLitePeer: Peer {
+    static let name = "SQLite"
+    static let version = SQLITE_VERSION
+    static let durabilities: Set<Durability> = [.process, .disk]
+    static let abilities: Abilities = [.batches, .scan]
+    static let settings = """
+      WAL, WITHOUT ROWID, mmap_size for everything, page cache of 64 MiB, prepared statements, a connection for each \
+      thread; .process: synchronous=OFF; .disk: synchronous=FULL
+      """
+
+    private let options: PeerOptions
+    private let main: SQLiteSession
+
+    init(_ options: PeerOptions) throws {
+      self.options = options
+      main = try SQLiteSession(options)
+    }
+
+    func session() throws -> any Session { try SQLiteSession(options) }
+
+    func settle() throws { try main.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
+
+    func close() throws { main.end() }
+  }
+
+  private final class SQLiteSession: Session {
+    private let connection: OpaquePointer
+    private let getting: OpaquePointer
+    private let putting: OpaquePointer
+    private let removing: OpaquePointer
+
+    init(_ options: PeerOptions) throws {
+      var opened: OpaquePointer?
+      let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+      guard sqlite3_open_v2(options.path, &opened, flags, nil) == SQLITE_OK, let opened else {
+        throw PeerError("SQLite: cannot open \(options.path)")
+      }
+      connection = opened
+      sqlite3_busy_timeout(connection, 60_000)
+      func run(_ text: String) throws {
+        guard sqlite3_exec(opened, text, nil, nil, nil) == SQLITE_OK else { throw error(opened) }
+      }
+      try run("PRAGMA journal_mode=WAL")
+      try run("PRAGMA synchronous=\(options.durability == .disk ? "FULL" : "OFF")")
+      try run("PRAGMA mmap_size=\(options.dataBytes * 6 + 1 << 30)")
+      try run("PRAGMA cache_size=-65536")
+      try run("CREATE TABLE IF NOT EXISTS entries(key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
+      func prepare(_ text: String) throws -> OpaquePointer {
+        var statement: OpaquePointer?
+        guard sqlite3_prepare_v3(opened, text, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil) == SQLITE_OK,
+          let statement
+        else { throw error(opened) }
+        return statement
+      }
+      getting = try prepare("SELECT value FROM entries WHERE key = ?")
+      putting = try prepare("INSERT OR REPLACE INTO entries VALUES(?, ?)")
+      removing = try prepare("DELETE FROM entries WHERE key = ?")
+    }
+
+    func get(_ key: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) throws -> Int? {
+      bind(getting, 1, key)
+      defer { sqlite3_reset(getting) }
+      switch sqlite3_step(getting) {
+      case SQLITE_DONE: return nil
+      case SQLITE_ROW:
+        let size = Int(sqlite3_column_bytes(getting, 0))
+        target.baseAddress!.copyMemory(from: sqlite3_column_blob(getting, 0)!, byteCount: size)
+        return size
+      default: throw error(connection)
+      }
+    }
+
+    func put(_ value: UnsafeRawBufferPointer, for key: UnsafeRawBufferPointer) throws {
+      bind(putting, 1, key)
+      bind(putting, 2, value)
+      try finish(putting)
+    }
+
+    func put(_ values: Values, for keys: Keys, _ range: Range<Int>) throws {
+      try execute("BEGIN IMMEDIATE")
+      for number in range { try put(values[number], for: keys[number]) }
+      try execute("COMMIT")
+    }
+
+    func remove(_ key: UnsafeRawBufferPointer) throws {
+      bind(removing, 1, key)
+      try finish(removing)
+    }
+
+    func scan(into target: UnsafeMutableRawBufferPointer) throws -> Int {
+      var statement: OpaquePointer?
+      guard sqlite3_prepare_v2(connection, "SELECT key, value FROM entries", -1, &statement, nil) == SQLITE_OK else {
+        throw error(connection)
+      }
+      defer { sqlite3_finalize(statement) }
+      var count = 0
+      while sqlite3_step(statement) == SQLITE_ROW {
+        target.baseAddress!.copyMemory(
+          from: sqlite3_column_blob(statement, 1)!, byteCount: Int(sqlite3_column_bytes(statement, 1)))
+        count += 1
+      }
+      return count
+    }
+
+    func end() {
+      for statement in [getting, putting, removing] { sqlite3_finalize(statement) }
+      sqlite3_close(connection)
+    }
+
+    func execute(_ text: String) throws {
+      guard sqlite3_exec(connection, text, nil, nil, nil) == SQLITE_OK else { throw error(connection) }
+    }
+
+    private func bind(_ statement: OpaquePointer, _ place: Int32, _ bytes: UnsafeRawBufferPointer) {
+      sqlite3_bind_blob(statement, place, bytes.baseAddress, Int32(bytes.count), nil)
+    }
+
+    private func finish(_ statement: OpaquePointer) throws {
+      defer { sqlite3_reset(statement) }
+      if sqlite3_step(statement) != SQLITE_DONE { throw error(connection) }
+    }
+  }
+
+  private func error(_ connection: OpaquePointer) -> PeerError {
+    PeerError("SQLite: \(String(cString: sqlite3_errmsg(connection)))")
+  }
+#endif
