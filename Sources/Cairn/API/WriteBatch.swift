@@ -14,22 +14,30 @@ public struct WriteBatch: ~Copyable {
   public var byteCount: Int { bytes.count }
 
   /// Adds a put. Throws `.emptyKey`, `.keyTooLong`, `.valueTooLarge` or `.batchTooLarge`, and the batch is as before.
+  @inlinable
   public mutating func put<
     Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable
   >(_ value: borrowing Value, for key: borrowing Key, expires: Store.Expiry = .never) throws(StoreError) {
-    let deadline = clock.deadline(expires)
     try key.withBytes { (key: RawSpan) throws(StoreError) in
-      try value.withBytes { (value: RawSpan) throws(StoreError) in
-        try append(RecordHeader.Kind.put, key, value, deadline)
-      }
+      try value.withBytes { (value: RawSpan) throws(StoreError) in try _put(value, key, expires) }
     }
   }
 
   /// Adds a remove. Of a key that is not there it changes nothing, but takes a record and a sequence all the same.
+  @inlinable
   public mutating func remove<Key: ByteLending & ~Copyable & ~Escapable>(_ key: borrowing Key) throws(StoreError) {
-    try key.withBytes { (key: RawSpan) throws(StoreError) in
-      try append(RecordHeader.Kind.delete, key, RawSpan(), nil)
-    }
+    try key.withBytes { (key: RawSpan) throws(StoreError) in try _remove(key) }
+  }
+
+  // What is generic is inlined where it is called: the calls through the protocol took a quarter of the time of a batch.
+  @usableFromInline
+  mutating func _put(_ value: RawSpan, _ key: RawSpan, _ expires: Store.Expiry) throws(StoreError) {
+    try append(RecordHeader.Kind.put, key, value, clock.deadline(expires))
+  }
+
+  @usableFromInline
+  mutating func _remove(_ key: RawSpan) throws(StoreError) {
+    try append(RecordHeader.Kind.delete, key, RawSpan(), nil)
   }
 
   private mutating func append(

@@ -49,7 +49,7 @@ extension Engine {
     queue.take()
     isReleased = true
     for shard in 0..<HashIndex.shards {
-      if let memory = index.memory[shard] { Reclaimer.shared.retire(memory) }
+      if let memory = index.memory[shard] { Reclaimer.shared.retire(memory, isLarge: false) }
       index.memory[shard] = nil
     }
     if let checkpoint = index.loaded.withLock({ $0.take() }) { Reclaimer.shared.retire(checkpoint) }

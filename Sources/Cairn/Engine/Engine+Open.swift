@@ -3,6 +3,8 @@ internal import Synchronization
 /// Opening: finding out what is there, taking the lock, creating.
 extension Engine {
   static let lockName = "LOCK"
+  /// A process number has at most 20 digits, a command's name 30 characters of at most four bytes.
+  private static let lockTextBytes = 192
 
   static func open(
     _ path: String, _ options: Store.Options, _ fileSystem: some FileSystem
@@ -94,9 +96,13 @@ extension Engine {
       }
       throw StoreError(.locked, "the store is open for writing by \(holder)", file: directory.path)
     }
-    let text = Array("process \(System.processID()) (\(System.commandName().prefix(100)))\n".utf8)
-    try lock.truncate(to: 0)
-    try lock.reserve(0, upTo: text.count)
+    // Always as long, so that the file system has nothing to do but to copy it.
+    var text = Array("process \(System.processID()) (\(System.commandName().prefix(30)))".utf8)
+    text += [UInt8](repeating: 10, count: lockTextBytes - text.count)
+    if try lock.byteCount() != text.count {
+      try lock.truncate(to: 0)
+      try lock.reserve(0, upTo: text.count)
+    }
     try lock.write(unsafe MemoryView(text.span.bytes), at: 0)
     return lock
   }

@@ -18,14 +18,23 @@ package final class Reclaimer: Sendable {
   let gate: ReaderGate
   private let retired = Locked<[Retired]>([])
 
+  /// So many objects are gathered before anybody looks for readers: that interrupts the other processors, and costs as
+  /// much as several commits (an index that grows retires its old buckets one shard at a time).
+  private static let gatheredMax = 64
+
   private init() { gate = ReaderGate(hasMembarrier: cairn_membarrier_register() == 0) }
 
-  /// Releases `object` when no read that may have seen it is still going on. What made it reachable must be gone
-  /// already.
-  func retire(_ object: some AnyObject & Sendable) {
+  /// Releases `object` when no read that may have seen it is still going on, and some more have been gathered. What made
+  /// it reachable must be gone already.
+  ///
+  /// - Parameter isLarge: it is worth to look for readers at once.
+  func retire(_ object: some AnyObject & Sendable, isLarge: Bool = true) {
     let now = gate.advance()
-    retired.withLock { $0.append(Retired(epoch: now, object: object)) }
-    reclaim()
+    let count = retired.withLock { list in
+      list.append(Retired(epoch: now, object: object))
+      return list.count
+    }
+    if isLarge || count % Self.gatheredMax == 0 { reclaim() }
   }
 
   /// Releases what can be; never waits for a reader.

@@ -183,7 +183,7 @@ extension HashIndex {
       words.setTable(table, shard)
       if pending.isStaging { pending.revert(old) }
     }
-    if let oldMemory { Reclaimer.shared.retire(oldMemory) }
+    if let oldMemory { Reclaimer.shared.retire(oldMemory, isLarge: oldMemory.byteCount >= 1 << 20) }
   }
 
   /// Fills empty buckets, keeping count of how full each is instead of looking.

@@ -118,6 +118,7 @@ let allPeers: [PeerEntry] = {
   var types: [String: any Peer.Type] = [CairnPeer.name: CairnPeer.self]
   #if PEER_LMDB
     types["LMDB"] = LMDBPeer.self
+    types["LMDB-map"] = LMDBMapPeer.self
   #endif
   #if PEER_ROCKSDB
     types["RocksDB"] = RocksDBPeer.self
@@ -138,7 +139,9 @@ let allPeers: [PeerEntry] = {
     types["WiredTiger"] = WiredTigerPeer.self
   #endif
   return [
-    ("Cairn", ""), ("LMDB", "liblmdb-dev"), ("RocksDB", "librocksdb-dev"), ("LevelDB", "libleveldb-dev"),
-    ("SQLite", "libsqlite3-dev"), ("Tkrzw", "libtkrzw-dev"), ("Kyoto", "libkyotocabinet-dev"), ("WiredTiger", "libwiredtiger-dev"),
+    ("Cairn", ""), ("LMDB", "liblmdb-dev"), ("LMDB-map", "liblmdb-dev"), ("RocksDB", "librocksdb-dev"),
+    ("LevelDB", "libleveldb-dev"),
+    ("SQLite", "libsqlite3-dev"), ("Tkrzw", "libtkrzw-dev"), ("Kyoto", "libkyotocabinet-dev"),
+    ("WiredTiger", "libwiredtiger-dev"),
   ].map { PeerEntry(name: $0.0, package: $0.1, type: types[$0.0]) }
 }()

@@ -22,7 +22,9 @@ extension Workload {
       var random = Random(state: 6)
       return Keys(
         inputs.keys,
-        picking: (0..<inputs.operations(round)).map { _ in Int.random(in: 0..<max(1, inputs.count / 100), using: &random) })
+        picking: (0..<inputs.operations(round)).map { _ in
+          Int.random(in: 0..<max(1, inputs.count / 100), using: &random)
+        })
     }
     return try stage.perform(keys.count, round, expected: keys.count * stage.inputs.valueSize) {
       try $0.get(keys[$1], into: $2) ?? 0
