@@ -1,15 +1,19 @@
 # Everything a newcomer needs: `make demo`, `make test`. Prerequisites are installed by .ci/prerequisites.
 
 SWIFT_FLAGS = -Xswiftc -warnings-as-errors
-SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
+SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests
+BENCHMARKS = Benchmarks/.build/release
 
-.PHONY: help demo test lint bench sanitize clean
+.PHONY: help demo test lint bench bench-quick bench-own costs sanitize clean
 
 help:
 	@echo 'make demo      analyse the files of a folder through a store, and survive a kill -9'
 	@echo 'make test      all tests, in debug and in release, and the concurrent ones under the thread sanitizer'
 	@echo 'make lint      swift format, strictly'
-	@echo 'make bench     the figures of the README'
+	@echo 'make costs     instructions, allocations, system calls and bytes of operations, against what is allowed'
+	@echo 'make bench     the figures of the README: Cairn and other engines side by side (an hour, 40 GB of disk)'
+	@echo 'make bench-quick  the part of it that the targets are about (under 4 minutes)'
+	@echo 'make bench-own    Cairn alone, against its own promises (5 minutes)'
 	@echo 'make sanitize  all tests under the address sanitizer'
 	@echo 'make clean     remove what was built'
 
@@ -24,15 +28,32 @@ test:
 	swift test $(SWIFT_FLAGS)
 	swift test -c release -Xswiftc -enable-testing $(SWIFT_FLAGS) --scratch-path .build/testing
 	swift test --sanitize=thread --scratch-path .build/thread --filter Concurren
+	swift test --package-path Benchmarks $(SWIFT_FLAGS)
 
 lint:
 	@.ci/prerequisites
 	swift format lint --strict --recursive $(SOURCES)
 
+costs:
+	@.ci/prerequisites costs
+	swift build -c release --package-path Benchmarks --product cairn-bench
+	$(BENCHMARKS)/cairn-bench --check-costs Benchmarks/costs.json
+
 bench:
-	@.ci/prerequisites
+	@.ci/prerequisites bench
+	@mkdir -p Benchmarks/Results
 	swift build -c release --package-path Benchmarks
-	Benchmarks/.build/release/cairn-bench
+	$(BENCHMARKS)/kvbench contest --results Benchmarks/Results
+
+bench-quick:
+	@.ci/prerequisites bench
+	swift build -c release --package-path Benchmarks
+	$(BENCHMARKS)/kvbench contest --quick
+
+bench-own:
+	@.ci/prerequisites
+	swift build -c release --package-path Benchmarks --product cairn-bench
+	$(BENCHMARKS)/cairn-bench
 
 sanitize:
 	@.ci/prerequisites

@@ -27,6 +27,7 @@ let package = Package(
       dependencies: [.product(name: "Cairn", package: "Cairn"), "BenchmarkSupport"]
         + peers.map { .target(name: "C\($0)") },
       swiftSettings: peers.map { .define("PEER_\($0.uppercased())") }),
+    .testTarget(name: "BenchmarkTests", dependencies: ["BenchmarkSupport", "kvbench"]),
   ] + peers.map { .systemLibrary(name: "C\($0)") },
   swiftLanguageModes: [.v6]
 )

@@ -38,6 +38,7 @@ public struct Histogram: Sendable {
   private static func highest(_ number: Int) -> UInt64 {
     guard number >= 64 else { return UInt64(number) }
     let power = number / 64 + 5
-    return (UInt64(number % 64 + 64 + 1) << (power - 6)) - 1
+    // Of the last class this is the largest number there is: the shift leaves nothing.
+    return (UInt64(number % 64 + 64 + 1) << (power - 6)) &- 1
   }
 }

@@ -34,6 +34,7 @@ public struct Keys: @unchecked Sendable {  // Never changed after it was made.
   }
 
   /// The keys of some numbers, in the order of the numbers.
+  @inlinable
   public init(_ keys: Keys, picking numbers: some Collection<Int>) {
     count = numbers.count
     bytes = .allocate(byteCount: max(1, count * Self.size), alignment: 64)

@@ -28,12 +28,15 @@ public func inThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
 
 /// Runs this program again with other arguments and waits for its end.
 /// - Returns: what `waitpid` says of it; -1 if it could not be started.
-public func runSelf(_ arguments: [String]) -> Int32 {
+public func runSelf(_ arguments: [String]) -> Int32 { run("/proc/self/exe", [CommandLine.arguments[0]] + arguments) }
+
+/// Runs a program, found as a shell would, and waits for its end. The first argument is its own name.
+/// - Returns: what `waitpid` says of it; -1 if it could not be started.
+public func run(_ program: String, _ arguments: [String]) -> Int32 {
   var process: pid_t = 0
-  let all = [CommandLine.arguments[0]] + arguments
-  var pointers = all.map { strdup($0) } + [nil]
+  var pointers = arguments.map { strdup($0) } + [nil]
   defer { pointers.forEach { free($0) } }
-  guard posix_spawn(&process, "/proc/self/exe", nil, nil, &pointers, environ) == 0 else { return -1 }
+  guard posix_spawnp(&process, program, nil, nil, &pointers, environ) == 0 else { return -1 }
   var status: Int32 = 0
   waitpid(process, &status, 0)
   return status

@@ -5,7 +5,9 @@ import Glibc
 
 let usage = """
   usage: cairn-bench [reads] [writes] [large] [recovery] [--folder PATH]
-  Without names, all of them. PATH (a temporary folder) needs 4 GB of space.
+         cairn-bench --check-costs FILE | --write-costs FILE
+  Without names, all of them. PATH (a temporary folder) needs 4 GB of space. Costs are instructions, allocations, system
+  calls and bytes of an operation; FILE (Benchmarks/costs.json) says how many are allowed.
   """
 
 var wanted: Set<String> = []
@@ -14,11 +16,20 @@ var arguments = Array(CommandLine.arguments.dropFirst())
 if arguments.count == 4, arguments[0] == "--fill-and-die", let count = Int(arguments[2]), let size = Int(arguments[3]) {
   try fillAndDie(arguments[1], count, size)
 }
+if arguments.count == 4, arguments[0] == "--cost", let work = CostedWork(rawValue: arguments[1]),
+  let operations = Int(arguments[2])
+{
+  _ = try work.run(operations, in: arguments[3])
+  exit(0)
+}
+var costs: (file: String, isWriting: Bool)?
 while let argument = arguments.first {
   arguments.removeFirst()
   switch argument {
   case "reads", "writes", "large", "recovery": wanted.insert(argument)
   case "--folder" where !arguments.isEmpty: parent = arguments.removeFirst()
+  case "--check-costs" where !arguments.isEmpty: costs = (arguments.removeFirst(), false)
+  case "--write-costs" where !arguments.isEmpty: costs = (arguments.removeFirst(), true)
   case "--help":
     print(usage)
     exit(0)
@@ -29,6 +40,15 @@ while let argument = arguments.first {
 let folder = parent + "/cairn-bench-\(getpid())"
 guard mkdir(folder, 0o700) == 0 else {
   fail("cannot make the folder \(folder): \(String(cString: strerror(errno)))", 1)
+}
+if let costs {
+  let result = Result { try checkCosts(costs.file, isWriting: costs.isWriting, folder) }
+  removeTree(folder)
+  switch result {
+  case .success(true): exit(0)
+  case .success(false): fail("an operation costs more than \(costs.file) allows", 1)
+  case .failure(let error): fail("\(error)", 1)
+  }
 }
 var report = Report()
 let benchmarks: [(String, (inout Report, String) throws -> Void)] = [

@@ -235,27 +235,28 @@ struct Command {
     let inputs = Inputs(keys: keys, valueSize: valueSize)
     let runner = Runner(rounds: rounds ?? 5)
     var rows: [Row] = []
+    let all = types.map {
+      Stage($0, inputs, $0.durabilities.contains(durability) ? durability : .relaxed, folder: folder)
+    }
+    defer { all.forEach { try? $0.remove() } }
     for work in works {
-      let able = types.filter {
-        $0.abilities.isSuperset(of: work.needs) && (!work.writes || $0.durabilities.contains(durability))
+      let stages = all.filter {
+        $0.type.abilities.isSuperset(of: work.needs) && (!work.writes || $0.type.durabilities.contains(durability))
       }
-      for type in types where !able.contains(where: { $0 == type }) {
-        note("\(type.name) is left out of \(work.name): it cannot do that (.\(durability.rawValue))")
+      for stage in all where !stages.contains(where: { $0 === stage }) {
+        note("\(stage.type.name) is left out of \(work.name): it cannot do that (.\(durability.rawValue))")
       }
-      let stages = able.map {
-        Stage($0, inputs, $0.durabilities.contains(durability) ? durability : .relaxed, folder: folder)
-      }
-      defer { stages.forEach { try? $0.remove() } }
-      for stage in stages where !work.startsEmpty {
+      for stage in stages where !work.startsEmpty && stage.peer == nil {
         note("loading \(stage.type.name): \(readable(count: keys)) keys")
         try stage.load()
       }
       note("\(work.name): \(work.summary)")
-      let plain = try runner.measure(work, stages, threads: threads)
-      let timed = try Runner(rounds: 1).measure(work, stages, threads: threads, isTimed: true)
-      for (plain, timed) in zip(plain, timed) {
-        var row = plain.row(work.name, threads: threads)
-        row.latency = timed.latency.total > 0 ? Latency(timed.latency) : nil
+      var measured = try runner.measure(work, stages, threads: threads)
+      if work.hasLatency {
+        let timed = try Runner(rounds: 1).measure(work, stages, threads: threads, isTimed: true)
+        for place in measured.indices { measured[place].latency = timed[place].latency }
+      }
+      for row in measured.map({ $0.row(work.name, threads: threads) }) {
         rows.append(row)
         if !isJSON { say(line(row)) }
       }

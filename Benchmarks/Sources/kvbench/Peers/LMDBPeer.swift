@@ -5,7 +5,7 @@
   class LMDBPeer: Peer {
     class var name: String { "LMDB" }
     static let version = "\(MDB_VERSION_MAJOR).\(MDB_VERSION_MINOR).\(MDB_VERSION_PATCH)"
-    static let durabilities: Set<Durability> = [.process, .disk]
+    class var durabilities: Set<Durability> { [.process, .disk] }
     static let abilities: Abilities = [.batches, .scan]
     class var settings: String {
       """
@@ -46,6 +46,7 @@
   final class LMDBMapPeer: LMDBPeer {
     override static var name: String { "LMDB-map" }
     override static var settings: String { "as LMDB, with MDB_WRITEMAP" }
+    override static var durabilities: Set<Durability> { [.process] }
     override static var isWritingToTheMap: Bool { true }
   }
 

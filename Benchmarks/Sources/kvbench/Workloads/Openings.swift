@@ -5,7 +5,7 @@ extension Workload {
   static let openings = [openClean, openKilled, rebuild]
 
   static let openClean = Workload(
-    name: "open", summary: "opening after a clean close, and one get; everything in the page cache"
+    name: "open", summary: "opening after a clean close, and one get; everything in the page cache", hasLatency: false
   ) { stage, _ in
     try stage.close()
     return try open(stage)
@@ -16,7 +16,8 @@ extension Workload {
 
   static let openKilled = Workload(
     name: "open-killed",
-    summary: "opening after a process was killed that had opened it and put \(recordsBeforeKill) keys, and one get"
+    summary: "opening after a process was killed that had opened it and put \(recordsBeforeKill) keys, and one get",
+    hasLatency: false
   ) { stage, round in
     try stage.close()
     let inputs = stage.inputs
@@ -28,7 +29,8 @@ extension Workload {
   }
 
   static let rebuild = Workload(
-    name: "rebuild", summary: "opening without the checkpoint of the index (Cairn alone), and one get"
+    name: "rebuild", summary: "opening without the checkpoint of the index (Cairn alone), and one get",
+    hasLatency: false
   ) { stage, _ in
     guard stage.type == CairnPeer.self else { throw PeerError("only Cairn has such a checkpoint") }
     try stage.close()

@@ -41,7 +41,9 @@ extension Workload {
     }
   }
 
-  static let scan = Workload(name: "scan", summary: "every entry of the store, once; per entry", needs: .scan) {
+  static let scan = Workload(
+    name: "scan", summary: "every entry of the store, once; per entry", needs: .scan, hasLatency: false
+  ) {
     stage, round in
     let count = stage.inputs.count + stage.inserted
     return try stage.perform(1, round, keysPerOperation: count, expected: count) { session, _, target in

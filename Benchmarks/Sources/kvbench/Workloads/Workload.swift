@@ -12,6 +12,8 @@ struct Workload: Sendable {
   var writes = false
   /// Whether each round begins with a new store.
   var startsEmpty = false
+  /// Whether it consists of many operations for one key each.
+  var hasLatency = true
   let run: @Sendable (Stage, Round) throws -> Outcome
 }
 
@@ -54,8 +56,8 @@ final class Inputs {
   var dataBytes: Int { count * (Keys.size + valueSize) }
 
   /// So many operations that a round takes long enough to be measured, and not too long.
-  func operations(_ round: Round) -> Int {
-    min(count, round.operations ?? max(200, min(200_000, (400 << 20) / (valueSize + 16))))
+  func operations(_ round: Round, most: Int = 200_000) -> Int {
+    min(count, round.operations ?? max(200, min(most, (400 << 20) / (valueSize + 16))))
   }
 
   /// Keys in an order that is made once.

@@ -20,7 +20,7 @@ extension Workload {
     name: "put", summary: "a new store, keys in random order, a commit for each", writes: true, startsEmpty: true
   ) { stage, round in
     let inputs = stage.inputs
-    let keys = inputs.random(round: 0, count: inputs.operations(round))
+    let keys = inputs.random(round: 0, count: inputs.operations(round, most: 100_000))
     return try stage.perform(keys.count, round) { session, number, _ in
       try session.put(inputs.values[number], for: keys[number])
       return 0
@@ -31,7 +31,7 @@ extension Workload {
     name: "overwrite", summary: "random keys that are there, a commit for each", writes: true
   ) { stage, round in
     let inputs = stage.inputs
-    let keys = inputs.random(round: round.number, count: inputs.operations(round))
+    let keys = inputs.random(round: round.number, count: inputs.operations(round, most: 100_000))
     return try stage.perform(keys.count, round) { session, number, _ in
       try session.put(inputs.values[number + round.number], for: keys[number])
       return 0
@@ -41,7 +41,7 @@ extension Workload {
   static let delete = Workload(
     name: "delete", summary: "random keys that are there, a commit for each; put back untimed", writes: true
   ) { stage, round in
-    let keys = stage.inputs.random(round: round.number, count: stage.inputs.operations(round))
+    let keys = stage.inputs.random(round: round.number, count: stage.inputs.operations(round, most: 100_000))
     let outcome = try stage.perform(keys.count, round) { session, number, _ in
       try session.remove(keys[number])
       return 0

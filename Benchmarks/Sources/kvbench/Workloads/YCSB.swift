@@ -7,7 +7,13 @@ extension Workload {
       ("a", 50, .update), ("b", 95, .update), ("c", 100, .update), ("d", 95, .insert), ("f", 50, .modify),
     ]
     return mixes.flatMap { letter, reads, other in
-      (other == .insert ? [Choice.latest] : [.zipfian, .uniform]).map { ycsb(letter, reads, other, $0) }
+      let choices: [Choice] =
+        switch letter {
+        case "d": [.latest]
+        case "f": [.zipfian]
+        default: [.zipfian, .uniform]
+        }
+      return choices.map { ycsb(letter, reads, other, $0) }
     }
   }()
 
@@ -20,7 +26,7 @@ extension Workload {
     let mix = reads == 100 ? "reads only" : "\(reads) % reads, \(100 - reads) % \(other.rawValue)"
     return Workload(name: name, summary: "\(mix), \(choice.rawValue) keys", writes: reads < 100) { stage, round in
       let inputs = stage.inputs
-      let count = inputs.operations(round)
+      let count = inputs.operations(round, most: 100_000)
       // Drawn beforehand, the same for everybody: the key's number, and whether it is read.
       var random = Random(state: 100 + UInt64(round.number))
       let chosen = draw(choice, count, stage, &random)
