@@ -197,7 +197,7 @@ struct Command {
     Each figure is the median of the rounds (at least five, in turns: Cairn, peer, Cairn, peer …); ratios are taken \
     round by round, with the extremes in brackets
     """,
-    "One round of reads before the first is not counted; everything is in memory (warm), but for get-cold and get-limited",
+    "One round of reads before the first is not counted; all is in memory (warm), but for get-cold and get-limited",
     "Keys of 16 random bytes; values that nobody can compress, copied out by everybody; no engine compresses",
     "`.process` survives a killed process, `.disk` a power failure; each engine at its fastest setting that does",
     "Stores for reads are loaded in random order, in batches of 1,000 where there are batches, and compacted",
@@ -271,8 +271,8 @@ struct Command {
 
   private func line(_ row: Row) -> String {
     let time = row.nanosecondsPerOp!
-    var text =
-      "  \(row.engine.padded(12)) \(readable(time.median).padded(9)) (\(readable(time.lowest)) to \(readable(time.highest)))"
+    var text = "  \(row.engine.padded(12)) \(readable(time.median).padded(9))"
+    text += " (\(readable(time.lowest)) to \(readable(time.highest)))"
     if let latency = row.latency {
       text += "   p50 \(readable(Double(latency.p50)))  p99 \(readable(Double(latency.p99)))"
       text += "  p99.9 \(readable(Double(latency.p999)))  p99.99 \(readable(Double(latency.p9999)))"

@@ -29,7 +29,7 @@ public struct WriteBatch: ~Copyable {
     try key.withBytes { (key: RawSpan) throws(StoreError) in try _remove(key) }
   }
 
-  // What is generic is inlined where it is called: the calls through the protocol took a quarter of the time of a batch.
+  // What is generic is inlined where it is called: calls through the protocol took a quarter of the time of a batch.
   @usableFromInline
   mutating func _put(_ value: RawSpan, _ key: RawSpan, _ expires: Store.Expiry) throws(StoreError) {
     try append(RecordHeader.Kind.put, key, value, clock.deadline(expires))

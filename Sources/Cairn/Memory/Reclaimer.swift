@@ -24,8 +24,8 @@ package final class Reclaimer: Sendable {
 
   private init() { gate = ReaderGate(hasMembarrier: cairn_membarrier_register() == 0) }
 
-  /// Releases `object` when no read that may have seen it is still going on, and some more have been gathered. What made
-  /// it reachable must be gone already.
+  /// Releases `object` when no read that may have seen it is still going on, and some more have been gathered. What
+  /// made it reachable must be gone already.
   ///
   /// - Parameter isLarge: it is worth to look for readers at once.
   func retire(_ object: some AnyObject & Sendable, isLarge: Bool = true) {

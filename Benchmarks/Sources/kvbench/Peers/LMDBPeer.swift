@@ -9,8 +9,8 @@
     static let abilities: Abilities = [.batches, .scan]
     class var settings: String {
       """
-      MDB_NOTLS, MDB_NORDAHEAD; .process: MDB_NOSYNC; a reader's transaction is renewed for each get, and serves all keys \
-      of a scan
+      MDB_NOTLS, MDB_NORDAHEAD; .process: MDB_NOSYNC; a reader's transaction is renewed for each get, and serves all \
+      keys of a scan
       """
     }
     class var isWritingToTheMap: Bool { false }
