@@ -7,11 +7,13 @@ struct Command {
     usage: kvbench contest [--quick] [--rounds N] [--folder PATH] [--results PATH]
            kvbench [run] [--workload NAMES] [--peers NAMES] [--keys N] [--value-size B] [--threads N]
                    [--durability relaxed|process|disk] [--rounds N] [--folder PATH] [--json] [--plot FILE]
+           kvbench report --results PATH
            kvbench list
 
     contest   Cairn against every peer that is installed, and the targets; writes latest.json, .md and .svg to PATH
               (a folder; default: nothing is written)
     run       the workloads (default: get) of your choice on your sizes; NAMES are separated by commas
+    report    writes latest.md and .svg anew from the latest.json in PATH
     list      peers and workloads
     --folder  where stores are made, and removed again (default: /tmp); on the disk that you want to measure
     --json    prints the rows as JSON instead of a table; progress goes to standard error
@@ -22,7 +24,7 @@ struct Command {
     init(_ text: String) { description = "\(text) (kvbench --help tells more)" }
   }
 
-  private enum Action { case contest, run, list, help, beKilled, child }
+  private enum Action { case contest, run, report, list, help, beKilled, child }
   private var action = Action.run
   private var words: [String] = []
   private var isQuick = false
@@ -43,6 +45,7 @@ struct Command {
     switch rest.first {
     case "contest": action = .contest
     case "run": action = .run
+    case "report": action = .report
     case "list": action = .list
     case "--be-killed", "--child":
       action = rest.first == "--child" ? .child : .beKilled
@@ -91,6 +94,10 @@ struct Command {
     switch action {
     case .help: say(Self.usage)
     case .list: list()
+    case .report:
+      guard let results else { throw Misuse("report needs --results") }
+      let file = URL(fileURLWithPath: results + "/latest.json")
+      try write(JSONDecoder().decode(Results.self, from: Data(contentsOf: file)), to: results)
     case .contest: try inFolder(needing: isQuick ? 4 << 30 : 40 << 30) { try contest($0) }
     case .run:
       let works = try chosenWorkloads()

@@ -53,10 +53,12 @@ final class Contest {
     )
   }
 
-  /// Loads both sides and carries out the works that both can do. Cairn's store may be there from the peer before.
+  /// Loads both sides and carries out the works that both can do, some of them by two threads as well.
+  ///
+  /// - Parameter isLoaded: whether Cairn's store is there from the peer before, which has not changed it.
   func pair(
     _ peer: any Peer.Type, _ inputs: Inputs, _ works: [Workload], _ wanted: Durability = .process, threads: Int = 1,
-    isLoaded: Bool = false
+    alsoByTwo: Set<String> = [], isLoaded: Bool = false
   ) throws {
     let (own, other) = stages(peer, inputs, wanted)
     let possible = works.filter {
@@ -76,6 +78,9 @@ final class Contest {
         for place in measured.indices { measured[place].latency = timed[place].latency }
       }
       compare(work, measured, threads)
+      if alsoByTwo.contains(work.name) {
+        compare(work, try runner.measure(work, [own, other], threads: 2), 2)
+      }
     }
     try other.remove()
     try own.close()

@@ -17,10 +17,10 @@ extension Contest {
         try pair(peer, inputs, wanted.filter(\.startsEmpty))
       } else {
         let changing = [Workload.readWhileWriting, .overwrite, .delete] + Workload.ycsb.filter(\.writes)
+        let unchanging = Workload.reads + Workload.ycsb.filter { !$0.writes }
         try pair(
-          peer, inputs, Workload.reads + Workload.ycsb.filter { !$0.writes }, isLoaded: number > 0)
-        try pair(peer, inputs, [.getRandom], threads: 2, isLoaded: true)
-        try pair(peer, inputs, changing + [.fillRandom, .fillSequential, .put])
+          peer, inputs, unchanging + changing + [.fillRandom, .fillSequential, .put],
+          alsoByTwo: [Workload.getRandom.name])
       }
     }
     try alone(inputs)

@@ -61,11 +61,57 @@ extension Results {
     return lines.joined(separator: "\n")
   }
 
-  /// The contests, for the README and for reading beside the JSON file.
+  /// How many times faster Cairn is, work by work and peer by peer: what the README shows.
+  var summary: String {
+    let names = engines.map(\.name).filter { $0 != CairnPeer.name && $0 != "LMDB-map" }
+    var text = "| | Cairn | \(names.joined(separator: " | ")) |\n|---|---|\(names.map { _ in "---|" }.joined())\n"
+    for (work, keys, threads, durability) in Self.summarised {
+      let mine = rows.filter {
+        $0.work == work && $0.keys == keys && $0.threads == threads && $0.valueSize == 100 && $0.peer == nil
+          && (durability == nil || $0.durability == durability)
+      }
+      guard let own = mine.first(where: { $0.engine == CairnPeer.name })?.nanosecondsPerOp else { continue }
+      let class_ = durability.map { ", `.\($0.rawValue)`" } ?? ""
+      let who = threads == 1 ? "" : ", \(threads) threads"
+      var cells = ["\(work), \(readable(count: keys)) keys\(class_)\(who)", readable(own.median)]
+      for name in names {
+        guard let theirs = mine.first(where: { $0.engine == name })?.nanosecondsPerOp else {
+          cells.append("")
+          continue
+        }
+        let contest = rows.first {
+          $0.peer == name && $0.work == work && $0.keys == keys && $0.threads == threads && $0.measure == nil
+            && (durability == nil || $0.durability == durability)
+        }
+        let ratio = contest?.ratio?.median ?? theirs.median / own.median
+        cells.append(
+          "\(String(ratio, digits: ratio < 10 ? 1 : 0)) ×\(contest?.pass == false ? " (\(target(contest!)))" : "")")
+      }
+      text += "| \(cells.joined(separator: " | ")) |\n"
+    }
+    return text
+  }
+
+  private func target(_ row: Row) -> String { String(row.target!, digits: row.target! < 10 ? 1 : 0) }
+
+  private static let summarised: [(work: String, keys: Int, threads: Int, durability: Durability?)] = [
+    ("get", 1_000_000, 1, nil), ("get", 10_000_000, 1, nil), ("miss", 1_000_000, 1, nil),
+    ("get-many", 1_000_000, 1, nil), ("scan", 1_000_000, 1, nil), ("fill", 1_000_000, 1, .process),
+    ("put", 1_000_000, 1, .process), ("overwrite", 1_000_000, 1, .process), ("ycsb-a", 1_000_000, 1, .process),
+    ("ycsb-b", 1_000_000, 1, .process), ("put", 1000, 1, .disk), ("put", 4000, 16, .disk), ("put", 8000, 64, .disk),
+    ("open", 10_000_000, 1, nil), ("open-killed", 10_000_000, 1, nil),
+  ]
+
+  /// The contests, for reading beside the JSON file.
   var markdown: String {
     var text = """
       One run of `\(command)` at \(date), commit \(commit): \(machine.processor), \(machine.cores) cores,
       \(readable(bytes: Int(machine.memory))), \(machine.system), \(machine.fileSystem). 16-byte keys, 100-byte values.
+
+      How many times faster Cairn is (in brackets: the target, where it was missed):
+
+      \(summary)
+      All contests:
 
       | work | store | peer | Cairn | peer's | how many times faster | target | |
       |---|---|---|---|---|---|---|---|
