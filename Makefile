@@ -42,12 +42,12 @@ costs:
 bench:
 	@.ci/prerequisites bench
 	@mkdir -p Benchmarks/Results
-	swift build -c release --package-path Benchmarks
+	swift build -c release --package-path Benchmarks --manifest-cache none
 	$(BENCHMARKS)/kvbench contest --results Benchmarks/Results
 
 bench-quick:
 	@.ci/prerequisites bench
-	swift build -c release --package-path Benchmarks
+	swift build -c release --package-path Benchmarks --manifest-cache none
 	$(BENCHMARKS)/kvbench contest --quick
 
 bench-own:

@@ -33,21 +33,36 @@ public struct Keys: @unchecked Sendable {  // Never changed after it was made.
     for word in 0..<count * 2 { bytes.storeBytes(of: random.next(), toByteOffset: word * 8, as: UInt64.self) }
   }
 
+  /// Some of the keys of a seed, without making the others.
+  public init(count: Int, seed: UInt64, picking numbers: [Int]) {
+    self.count = count
+    bytes = .allocate(byteCount: max(1, count * Self.size), alignment: 64)
+    for (to, number) in numbers.enumerated() {
+      // The generator's state moves by the same amount for each word.
+      var random = Random(state: seed &+ UInt64(number) &* 2 &* 0x9E37_79B9_7F4A_7C15)
+      for word in 0..<2 {
+        bytes.storeBytes(of: random.next(), toByteOffset: to * Self.size + word * 8, as: UInt64.self)
+      }
+    }
+  }
+
   /// The keys of some numbers, in the order of the numbers.
   @inlinable
   public init(_ keys: Keys, picking numbers: some Collection<Int>) {
     count = numbers.count
     bytes = .allocate(byteCount: max(1, count * Self.size), alignment: 64)
     for (to, from) in numbers.enumerated() {
+      precondition(from >= 0 && from < keys.count)
       (bytes.baseAddress! + to * Self.size)
         .copyMemory(from: keys.bytes.baseAddress! + from * Self.size, byteCount: Self.size)
     }
   }
 
-  /// The first keys of others, in the same memory: not to be freed.
-  public init(beginningOf keys: Keys, count: Int) {
+  /// Some keys of others, one after the other, in the same memory: not to be freed.
+  public init(beginningOf keys: Keys, from start: Int = 0, count: Int) {
+    precondition(start >= 0 && count >= 0 && start + count <= keys.count)
     self.count = count
-    bytes = keys.bytes
+    bytes = UnsafeMutableRawBufferPointer(rebasing: keys.bytes[(start * Self.size)...])
   }
 
   /// The same keys in another order.

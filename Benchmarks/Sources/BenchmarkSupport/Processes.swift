@@ -14,13 +14,14 @@ public func inThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
   for number in 0..<count {
     var thread = pthread_t()
     let box = Unmanaged.passRetained(Box(number, body))
-    pthread_create(
+    let result = pthread_create(
       &thread, nil,
       { context in
         let box = Unmanaged<Box>.fromOpaque(context!).takeRetainedValue()
         box.body(box.number)
         return nil
       }, box.toOpaque())
+    if result != 0 { fail("cannot start thread \(number + 1) of \(count): \(String(cString: strerror(result)))", 1) }
     threads.append(thread)
   }
   for thread in threads { pthread_join(thread, nil) }
@@ -47,6 +48,33 @@ public func fail(_ message: String, _ status: Int32) -> Never {
   let line = message + "\n"
   _ = line.withCString { write(2, $0, strlen($0)) }
   exit(status)
+}
+
+/// Lets an interrupted or terminated program leave nothing behind. To be called before other threads are started.
+public func removeAtInterrupt(_ folder: String) {
+  var signals = sigset_t()
+  sigemptyset(&signals)
+  for signal in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, signal) }
+  pthread_sigmask(SIG_BLOCK, &signals, nil)
+  let box = Unmanaged.passRetained(Interrupted(folder))
+  var thread = pthread_t()
+  pthread_create(
+    &thread, nil,
+    { context in
+      let folder = Unmanaged<Interrupted>.fromOpaque(context!).takeRetainedValue().folder
+      var signals = sigset_t()
+      sigemptyset(&signals)
+      for signal in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, signal) }
+      var signal: Int32 = 0
+      sigwait(&signals, &signal)
+      removeTree(folder)
+      _exit(128 + signal)
+    }, box.toOpaque())
+}
+
+private final class Interrupted {
+  let folder: String
+  init(_ folder: String) { self.folder = folder }
 }
 
 /// Removes a folder, its files, and folders of files in it.

@@ -5,13 +5,13 @@ import Foundation
 final class Contest {
   let isQuick: Bool
   let folder: String
-  var runner: Runner
+  let runner: Runner
   let peers: [any Peer.Type]
+  /// What went wrong, part by part; what the other parts found is kept.
+  private(set) var failures: [String] = []
   private(set) var rows: [Row] = []
-  /// Each pairing with a peer, by work, number of keys and peer.
-  private(set) var pairings: [String: (mine: Row, ratio: Spread)] = [:]
   /// Cairn's figures of every pairing.
-  private var own: [String: (samples: Samples, latency: Histogram, row: Row)] = [:]
+  private var own: [String: (samples: Samples, latency: Histogram?, row: Row)] = [:]
 
   init(isQuick: Bool, folder: String, rounds: Int) {
     self.isQuick = isQuick
@@ -20,96 +20,92 @@ final class Contest {
     peers = allPeers.dropFirst().compactMap { $0.type }
   }
 
-  func run() throws {
-    try million()
-    try durable()
+  func run() {
+    part("1 M keys, values of 100 bytes", million)
+    part("Cairn against itself, 1 M keys", alone)
+    part("Each put on the disk before it returns", durable)
     if isQuick {
-      try openings(keys: 200_000)
+      part("Opening a store of 200 k keys") { try openings(keys: 200_000) }
     } else {
-      try tenMillion()
-      try sizes()
-      try small()
-      try cold()
-      try space()
-      try limited()
-      try hundredMillion()
+      part("10 M keys, values of 100 bytes", tenMillion)
+      part("Values of other sizes", sizes)
+      part("10 k keys: all in the processor's caches", small)
+      part("1 M keys, nothing in the page cache", cold)
+      part("Space and memory: 1 M keys in random order, then as many gets", space)
+      part("10 M keys, with 512 MiB of memory for the process", limited)
+      part("100 M keys, Cairn alone", hundredMillion)
     }
     rows =
       own.values.map { figures in
         var row = figures.row
         row.nanosecondsPerOp = Spread(figures.samples)
-        row.latency = figures.latency.total > 0 ? Latency(figures.latency) : nil
+        row.latency = figures.latency.map { Latency($0) }
         return row
       }.sorted { $0.order < $1.order } + rows
   }
 
-  func begin(_ text: String) { print("\n\(text)") }
-
-  /// The store of an engine, for a class that both sides keep.
-  func stages(_ peer: any Peer.Type, _ inputs: Inputs, _ wanted: Durability) -> (own: Stage, peer: Stage) {
-    let durability = peer.durabilities.contains(wanted) ? wanted : .relaxed
-    return (
-      Stage(CairnPeer.self, inputs, durability, folder: folder), Stage(peer, inputs, durability, folder: folder)
-    )
+  private func part(_ title: String, _ body: () throws -> Void) {
+    say("\n\(title)")
+    do { try body() } catch {
+      say("  FAILED: \(error)")
+      failures.append("\(title): \(error)")
+    }
+    // Whatever was left open goes with its process; its files must not be found by the next part.
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+      try? FileManager.default.removeItem(atPath: folder + "/" + name)
+    }
   }
+
+  func cairn(_ inputs: Inputs) -> Stage { Stage(CairnPeer.self, inputs, .process, folder: folder) }
 
   /// Loads both sides and carries out the works that both can do, some of them by two threads as well.
-  ///
-  /// - Parameter isLoaded: whether Cairn's store is there from the peer before, which has not changed it.
   func pair(
     _ peer: any Peer.Type, _ inputs: Inputs, _ works: [Workload], _ wanted: Durability = .process, threads: Int = 1,
-    alsoByTwo: Set<String> = [], isLoaded: Bool = false
+    alsoByTwo: Set<String> = []
   ) throws {
-    let (own, other) = stages(peer, inputs, wanted)
-    let possible = works.filter {
-      peer.abilities.isSuperset(of: $0.needs) && (!$0.writes || peer.durabilities.contains(own.options.durability))
-    }
-    guard !possible.isEmpty else { return }
-    if possible.contains(where: { !$0.startsEmpty }) {
-      if isLoaded { try own.open() } else { try own.load() }
-      try other.load()
-    }
+    let durability = peer.durabilities.contains(wanted) ? wanted : .relaxed
+    let stages = [CairnPeer.self, peer].map { Stage($0, inputs, durability, folder: folder) }
+    let possible = works.filter { $0.isFor(peer, durability) }
+    if possible.contains(where: { !$0.startsEmpty }) { for stage in stages { try stage.load() } }
     for work in possible {
       // Beside a sync, reading the clock costs nothing. Elsewhere, latencies come from a round of their own.
-      let isTimed = own.options.durability == .disk
-      var measured = try runner.measure(work, [own, other], threads: threads, isTimed: isTimed)
-      if !isTimed && !isQuick && work.hasLatency {
-        let timed = try Runner(rounds: 1).measure(work, [own, other], threads: threads, isTimed: true)
-        for place in measured.indices { measured[place].latency = timed[place].latency }
+      let isTimed = durability == .disk
+      var measured = try runner.measure(work, stages, threads: threads, isTimed: isTimed)
+      if !isTimed && !isQuick && work.isByKey {
+        let timed = try Runner(rounds: 1).measure(work, stages, threads: threads, isTimed: true)
+        for place in measured.indices { measured[place].latencies = timed[place].latencies }
       }
-      compare(work, measured, threads)
+      compare(work.name, measured[0], measured[1], threads)
       if alsoByTwo.contains(work.name) {
-        compare(work, try runner.measure(work, [own, other], threads: 2), 2)
+        let two = try runner.measure(work, stages, threads: 2)
+        compare(work.name, two[0], two[1], 2)
       }
     }
-    try other.remove()
-    try own.close()
+    for stage in stages { try stage.remove() }
   }
 
-  /// Records the two sides of a workload, and the contest if there is a target for it.
-  func compare(_ work: Workload, _ measured: [Measured], _ threads: Int) {
-    let (mine, theirs) = (measured[0], measured[1])
-    let (myRow, theirRow) = (mine.row(work.name, threads: threads), theirs.row(work.name, threads: threads))
+  /// Records the two sides of a workload, and their ratio.
+  func compare(_ work: String, _ mine: Measured, _ theirs: Measured, _ threads: Int) {
+    let (myRow, theirRow) = (mine.row(work, threads: threads), theirs.row(work, threads: threads))
     remember(mine, myRow)
     rows.append(theirRow)
     let ratio = Spread(theirs.times.ratios(to: mine.times))
-    pairings["\(work.name) \(theirRow.keys) \(theirRow.engine)"] = (myRow, ratio)
     show(myRow, theirRow, ratio)
     contest(myRow, theirRow, ratio)
-    if threads > 1, myRow.durability == .disk, let target = Target.ratio(named(myRow, theirRow.engine)) {
-      let p99 = Samples([Double(theirRow.latency!.p99) / Double(myRow.latency!.p99)])
-      contest(myRow, theirRow, Spread(p99), target: min(1, target), measure: "p99")
+    if threads > 1, myRow.durability == .disk, Target.ratio(named(myRow, theirRow.engine)) != nil {
+      contest(
+        myRow, theirRow, Spread(theirs.p99.ratios(to: mine.p99)), target: Target.latencyOfManyWriters, measure: "p99")
     }
   }
 
+  /// A contest, with a target or without one.
   func contest(_ mine: Row, _ theirs: Row, _ ratio: Spread, target: Double? = nil, measure: String? = nil) {
     var row = named(mine, theirs.engine)
-    guard let target = target ?? Target.ratio(row) else { return }
     row.latency = nil
     row.peerNanosecondsPerOp = theirs.nanosecondsPerOp
     row.ratio = ratio
-    row.target = target
-    row.pass = ratio.median >= target
+    row.target = target ?? Target.ratio(row)
+    row.pass = row.target.map { ratio.median >= $0 }
     row.measure = measure
     rows.append(row)
   }
@@ -120,11 +116,29 @@ final class Contest {
     return row
   }
 
+  /// The contest with whoever of the peers was fastest at a work.
+  func best(_ work: String, durability: Durability? = nil, keys: Int) {
+    let candidates = rows.filter {
+      $0.work == work && $0.keys == keys && $0.peer != nil && $0.measure == nil
+        && (durability == nil || $0.durability == durability)
+    }
+    let fastest = candidates.min { $0.peerNanosecondsPerOp!.median < $1.peerNanosecondsPerOp!.median }
+    guard var row = fastest else { return }
+    row.target = Target.bestPeer
+    row.pass = row.ratio!.median >= Target.bestPeer
+    row.measure = "vs the best peer"
+    rows.append(row)
+  }
+
   func remember(_ measured: Measured, _ row: Row) {
     let key = "\(row.work) \(row.keys) \(row.valueSize) \(row.threads) \(row.durability)"
-    var figures = own[key] ?? (Samples(), Histogram(), row)
+    var figures = own[key] ?? (Samples(), nil, row)
     figures.samples.values += measured.times.values
-    figures.latency.add(measured.latency)
+    if let latency = measured.latency {
+      var all = figures.latency ?? Histogram()
+      all.add(latency)
+      figures.latency = all
+    }
     own[key] = figures
   }
 
@@ -139,6 +153,6 @@ final class Contest {
 }
 
 extension Row {
-  /// For listing: by size of store, work and threads.
-  fileprivate var order: (Int, Int, String, Int) { (keys, valueSize, work, threads) }
+  /// For listing: by size of store, work, threads and class.
+  fileprivate var order: (Int, Int, String, Int, String) { (keys, valueSize, work, threads, durability.rawValue) }
 }

@@ -6,49 +6,39 @@ extension Contest {
   /// A million keys: reads of every kind, writes of every kind, fills.
   func million() throws {
     let inputs = Inputs(keys: 1_000_000, valueSize: 100)
-    begin("1 M keys, values of 100 bytes")
-    for (number, peer) in peers.enumerated() {
+    for peer in peers {
       if isQuick {
         // What the table of targets asks of this peer.
         let wanted = [Workload.getRandom, .getMiss, .fillRandom, .put].filter { work in
-          Target.all.contains { $0.work == work.name && $0.durability == .process && $0.ratios[peer.name] != nil }
+          Target.all.contains { $0.work == work.name && $0.threads == 1 && $0.ratios[peer.name] != nil }
         }
-        try pair(peer, inputs, wanted.filter { !$0.startsEmpty }, isLoaded: number > 0)
-        try pair(peer, inputs, wanted.filter(\.startsEmpty))
+        try pair(peer, inputs, wanted)
       } else {
-        let changing = [Workload.readWhileWriting, .overwrite, .delete] + Workload.ycsb.filter(\.writes)
         let unchanging = Workload.reads + Workload.ycsb.filter { !$0.writes }
+        let changing = [Workload.readWhileWriting, .overwrite, .delete] + Workload.ycsb.filter(\.writes)
         try pair(
           peer, inputs, unchanging + changing + [.fillRandom, .fillSequential, .put],
           alsoByTwo: [Workload.getRandom.name])
       }
     }
-    try alone(inputs)
-    try Stage(CairnPeer.self, inputs, .process, folder: folder).remove()
   }
 
   /// Cairn against itself: 32 keys in a call, a second thread, gets beside a writer.
-  private func alone(_ inputs: Inputs) throws {
-    let stage = Stage(CairnPeer.self, inputs, .process, folder: folder)
+  func alone() throws {
+    let stage = cairn(Inputs(keys: 1_000_000, valueSize: 100))
     try stage.load()
-    let get = try single(.getRandom, stage)
+    let measured = try runner.measure([
+      Turn(work: .getRandom, stage: stage), Turn(work: .getMany, stage: stage),
+      Turn(work: .getRandom, stage: stage, threads: 2), Turn(work: .getRandom, stage: stage, isTimed: true),
+    ])
+    let (get, many, two, idle) = (measured[0], measured[1], measured[2], measured[3])
     floor(get)
-    let many = try single(.getMany, stage)
     itself("get-many", "get", many, get, get.times.ratios(to: many.times), Target.many)
-    let two = try single(.getRandom, stage, threads: 2)
     itself("get", "1 thread", two, get, get.times.ratios(to: two.times), Target.secondThread, threads: 2)
-    let idle = try single(.getRandom, stage, isTimed: true)
-    let busy = try single(.readWhileWriting, stage, isTimed: true)
-    let p99 = Double(idle.latency.value(at: 0.99)) / Double(busy.latency.value(at: 0.99))
+    let busy = try runner.measure([Turn(work: .readWhileWriting, stage: stage, isTimed: true)])[0]
     itself(
-      "get-while-writing", "idle", busy, idle, Samples([p99]), Target.whileWriting, measure: "p99")
+      "get-while-writing", "idle", busy, idle, idle.p99.ratios(to: busy.p99), Target.whileWriting, measure: "p99")
     try stage.remove()
-  }
-
-  private func single(
-    _ work: Workload, _ stage: Stage, threads: Int = 1, isTimed: Bool = false
-  ) throws -> Measured {
-    try runner.measure(work, [stage], threads: threads, isTimed: isTimed)[0]
   }
 
   /// What the machine allows: a get waits for two places in memory, one after the other, of which the second is only
@@ -74,14 +64,12 @@ extension Contest {
     let myRow = mine.row(work, threads: threads)
     var theirRow = theirs.row(work, threads: 1)
     theirRow.engine = other
-    remember(mine, myRow)
     show(myRow, theirRow, Spread(ratios))
     contest(myRow, theirRow, Spread(ratios), target: target, measure: measure)
   }
 
   /// Each put on the disk before it returns: 1, 16 and 64 writers.
   func durable() throws {
-    begin("Each put on the disk before it returns")
     for (threads, each) in [(1, 1000), (16, 250), (64, 125)] {
       let inputs = Inputs(keys: threads * each, valueSize: 100)
       // Those that let one writer at a time through do not get faster with more of them.
@@ -93,81 +81,61 @@ extension Contest {
     }
   }
 
-  /// The contest with whoever of the peers was fastest at a work.
-  func best(_ work: String, durability: Durability? = nil, keys: Int) {
-    let candidates = rows.filter {
-      $0.work == work && $0.keys == keys && $0.peer == nil && (durability == nil || $0.durability == durability)
-    }
-    guard let fastest = candidates.min(by: { $0.nanosecondsPerOp!.median < $1.nanosecondsPerOp!.median }),
-      let pairing = pairings["\(work) \(keys) \(fastest.engine)"]
-    else { return }
-    contest(pairing.mine, fastest, pairing.ratio, target: Target.bestPeer, measure: "vs the best peer")
-  }
-
   func openings(keys: Int) throws {
     let inputs = Inputs(keys: keys, valueSize: 100)
-    begin("Opening a store of \(readable(count: keys)) keys")
-    for (number, peer) in peers.enumerated() {
-      try pair(peer, inputs, [.openClean, .openKilled], isLoaded: number > 0)
-    }
+    for peer in peers { try pair(peer, inputs, [.openClean, .openKilled]) }
     best("open", keys: keys)
     best("open-killed", keys: keys)
-    try Stage(CairnPeer.self, inputs, .process, folder: folder).remove()
   }
 
   func tenMillion() throws {
     let inputs = Inputs(keys: 10_000_000, valueSize: 100)
-    begin("10 M keys, values of 100 bytes")
-    for (number, peer) in peers.enumerated() {
-      try pair(peer, inputs, [.getRandom, .getMiss, .openClean, .openKilled], isLoaded: number > 0)
-    }
+    for peer in peers { try pair(peer, inputs, [.getRandom, .getMiss, .openClean, .openKilled]) }
     best("open", keys: inputs.count)
     best("open-killed", keys: inputs.count)
-    let stage = Stage(CairnPeer.self, inputs, .process, folder: folder)
-    let rebuilt = try single(.rebuild, stage)
+    let stage = cairn(inputs)
+    try stage.load()
+    let rebuilt = try runner.measure(.rebuild, [stage])[0]
     remember(rebuilt, rebuilt.row("rebuild", threads: 1))
+    say("  \("rebuild".padded(51)) Cairn \(readable(rebuilt.times.median))")
     try stage.remove()
   }
 
   func sizes() throws {
-    for (size, count) in [(16, 1_000_000), (1 << 10, 500_000), (16 << 10, 40_000), (1 << 20, 600)] {
+    for (size, count) in [(16, 1_000_000), (1 << 10, 400_000), (16 << 10, 30_000), (1 << 20, 400)] {
       let inputs = Inputs(keys: count, valueSize: size)
-      begin("Values of \(readable(bytes: size))")
-      for (number, peer) in peers.enumerated() {
-        try pair(peer, inputs, [.getRandom], isLoaded: number > 0)
-        try pair(peer, inputs, [.fillRandom])
-      }
-      try Stage(CairnPeer.self, inputs, .process, folder: folder).remove()
+      for peer in peers { try pair(peer, inputs, [.getRandom, .fillRandom]) }
     }
   }
 
   func small() throws {
     let inputs = Inputs(keys: 10_000, valueSize: 100)
-    begin("10 k keys: all in the processor's caches")
-    for (number, peer) in peers.enumerated() {
-      try pair(peer, inputs, [.getRandom, .getMiss], isLoaded: number > 0)
-    }
-    try Stage(CairnPeer.self, inputs, .process, folder: folder).remove()
+    for peer in peers { try pair(peer, inputs, [.getRandom, .getMiss]) }
+  }
+
+  /// Gets when nothing of the store is in memory, from the disk.
+  func cold() throws {
+    let inputs = Inputs(keys: 1_000_000, valueSize: 100)
+    for peer in peers { try pair(peer, inputs, [.getCold]) }
   }
 
   /// A hundred million keys, Cairn alone, beside a million.
   func hundredMillion() throws {
-    begin("100 M keys, Cairn alone")
-    let (large, small) = (Inputs(keys: 100_000_000, valueSize: 100), Inputs(keys: 1_000_000, valueSize: 100))
-    let stages = [large, small].map { Stage(CairnPeer.self, $0, .process, folder: "\(folder)/\($0.count)") }
-    for stage in stages {
-      try FileManager.default.createDirectory(
-        atPath: "\(folder)/\(stage.inputs.count)", withIntermediateDirectories: true)
+    let stages = try [100_000_000, 1_000_000].map { count in
+      try FileManager.default.createDirectory(atPath: "\(folder)/\(count)", withIntermediateDirectories: true)
+      let inputs = Inputs(keys: count, valueSize: 100)
+      let stage = Stage(CairnPeer.self, inputs, .process, folder: "\(folder)/\(count)")
       try stage.load()
+      return stage
     }
     let measured = try runner.measure(.getRandom, stages)
-    let ratios = measured[1].times.ratios(to: measured[0].times)
+    let ratios = Spread(measured[1].times.ratios(to: measured[0].times))
     var theirs = measured[1].row("get", threads: 1)
     theirs.engine = "1 M keys"
     let mine = measured[0].row("get", threads: 1)
     remember(measured[0], mine)
-    show(mine, theirs, Spread(ratios))
-    contest(mine, theirs, Spread(ratios), target: Target.hundredMillion)
+    show(mine, theirs, ratios)
+    contest(mine, theirs, ratios, target: Target.hundredMillion)
     for stage in stages { try stage.remove() }
   }
 }

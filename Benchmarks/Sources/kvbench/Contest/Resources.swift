@@ -5,36 +5,26 @@ import Foundation
 extension Contest {
   /// Space and memory after filling a new store key by key, in random order, and reading.
   func space() throws {
-    begin("Space and memory: 1 M keys in random order, then as many gets")
+    let (keys, valueSize) = (1_000_000, 100)
     for type in [CairnPeer.self] + peers {
-      let path = "\(folder)/space"
-      let result = try child("space", type, path, keys: 1_000_000, valueSize: 100)
-      let inputs = (keys: 1_000_000, valueSize: 100)
+      let stage = Stage(type, Inputs(keys: keys, valueSize: valueSize), ChildResult.durability(type), folder: folder)
+      let result = try child("space", stage)
       var row = Row(
-        work: "space", keys: inputs.keys, valueSize: inputs.valueSize, threads: 1, durability: .process,
+        work: "space", keys: keys, valueSize: valueSize, threads: 1, durability: stage.options.durability,
         engine: type.name)
-      row.bytesOnDiskPerByte = result.bytesOnDisk / Double(inputs.keys * (Keys.size + inputs.valueSize))
+      row.bytesOnDiskPerByte = result.bytesOnDisk / Double(stage.inputs.dataBytes)
       row.peakMemory = Int(result.peakMemory)
       add(row)
       say(
         "  \(type.name.padded(12)) \(String(row.bytesOnDiskPerByte!, digits: 2)) bytes on disk for each of keys and "
-          + "values, \(readable(bytes: row.peakMemory!)) of memory")
-      Stage(type, Inputs(keys: 1, valueSize: 1), .process, folder: folder).removeFiles(path)
+          + "values, \(readable(bytes: row.peakMemory!)) of memory (mapped files count, the page cache does not)")
+      try stage.remove()
     }
-  }
-
-  /// Gets when nothing of the store is in memory, from the disk.
-  func cold() throws {
-    let inputs = Inputs(keys: 1_000_000, valueSize: 100)
-    begin("1 M keys, nothing in the page cache")
-    for (number, peer) in peers.enumerated() { try pair(peer, inputs, [.getCold], isLoaded: number > 0) }
-    try Stage(CairnPeer.self, inputs, .process, folder: folder).remove()
   }
 
   /// Gets when memory has room for a part of the store only.
   func limited() throws {
     let (keys, limit) = (10_000_000, 512 << 20)
-    begin("10 M keys, with \(readable(bytes: limit)) of memory for everything")
     guard let group = MemoryGroup(limit: limit) else {
       say("  left out: this machine does not let a program limit its memory (cgroup)")
       return
@@ -42,73 +32,105 @@ extension Contest {
     defer { group.remove() }
     let inputs = Inputs(keys: keys, valueSize: 100)
     for type in [CairnPeer.self] + peers {
-      let stage = Stage(type, inputs, .process, folder: folder)
+      let stage = Stage(type, inputs, ChildResult.durability(type), folder: folder)
       try stage.load()
       try stage.close()
-      stage.dropFromPageCache()
-      let result = try child("limited", type, stage.options.path, keys: keys, valueSize: 100, group: group)
-      var row = Row(
-        work: "get-limited", keys: keys, valueSize: 100, threads: 1, durability: .process, engine: type.name)
-      row.nanosecondsPerOp = Spread(Samples([result.nanosecondsPerOp]))
-      add(row)
-      say("  \(type.name.padded(12)) \(readable(result.nanosecondsPerOp))")
+      var times = Samples()
+      for _ in 0..<runner.rounds {
+        stage.dropFromPageCache()
+        guard let result = try? child("limited", stage, group: group, limit: limit) else { break }
+        times.values.append(result.nanosecondsPerOp)
+      }
+      if times.values.count == runner.rounds {
+        var row = Row(
+          work: "get-limited", keys: keys, valueSize: 100, threads: 1, durability: stage.options.durability,
+          engine: type.name)
+        row.nanosecondsPerOp = Spread(times)
+        add(row)
+        say("  \(type.name.padded(12)) \(readable(times.median))")
+      } else {
+        say("  \(type.name.padded(12)) ended for want of memory")
+      }
       try stage.remove()
     }
   }
 
   private func child(
-    _ work: String, _ type: any Peer.Type, _ path: String, keys: Int, valueSize: Int, group: MemoryGroup? = nil
+    _ work: String, _ stage: Stage, group: MemoryGroup? = nil, limit: Int = 0
   ) throws -> ChildResult {
     let answer = "\(folder)/answer"
     defer { unlink(answer) }
-    let status = runSelf(
-      ["--child", work, type.name, path, "\(keys)", "\(valueSize)", answer] + (group.map { [$0.processes] } ?? []))
-    guard status == 0, let data = FileManager.default.contents(atPath: answer) else {
-      throw PeerError("\(type.name): the process that measures \(work) failed")
+    var arguments = [
+      "--child", stage.type.name, stage.options.path, "\(stage.inputs.count)", "\(stage.inputs.valueSize)", work,
+      answer,
+    ]
+    if let group { arguments += [group.processes, "\(limit)"] }
+    guard runSelf(arguments) == 0, let data = FileManager.default.contents(atPath: answer) else {
+      throw PeerError("\(stage.type.name): the process that measures \(work) failed")
     }
     return try JSONDecoder().decode(ChildResult.self, from: data)
   }
 }
 
+/// What a process of its own has measured.
 struct ChildResult: Codable {
   var nanosecondsPerOp = 0.0
   var bytesOnDisk = 0.0
   var peakMemory = 0.0
 
-  /// The other process of a measurement.
-  static func measure(
-    _ work: String, _ type: any Peer.Type, path: String, keys: Int, valueSize: Int, answer: String, group: String?
-  ) throws {
-    if let group { try "\(getpid())".write(toFile: group, atomically: false, encoding: .utf8) }
-    let inputs = Inputs(keys: keys, valueSize: valueSize)
-    let durability: Durability = type.durabilities.contains(.process) ? .process : .relaxed
-    let stage = Stage(type, inputs, durability, path: path)
+  static func durability(_ type: any Peer.Type) -> Durability {
+    type.durabilities.contains(.process) ? .process : .relaxed
+  }
+
+  static func measureSpace(_ type: any Peer.Type, path: String, keys: Int, valueSize: Int) throws -> ChildResult {
+    let stage = Stage(type, Inputs(keys: keys, valueSize: valueSize), durability(type), path: path)
+    // What the harness itself takes is not the engine's.
+    _ = stage.inputs.random(round: 0, count: keys)
+    let before = peakMemory()
+    let round = Round(number: 0, threads: 1, operations: keys)
+    _ = try Workload.put.run(stage, round)
+    _ = try Workload.getRandom.run(stage, round)
     var result = ChildResult()
-    let round = Round(number: 0, threads: 1)
-    if work == "space" {
-      // What the harness itself takes is not the engine's.
-      let before = peakMemory()
-      _ = try Workload.put.run(stage, Round(number: 0, threads: 1, operations: keys))
-      _ = try Workload.getRandom.run(stage, Round(number: 0, threads: 1, operations: keys))
-      result.peakMemory = peakMemory() - before
-      try stage.close()
-      result.bytesOnDisk = Double(stage.bytesOnDisk)
-    } else {
-      let keys = inputs.random(round: 0, count: 20_000)
-      result.nanosecondsPerOp =
-        try stage.perform(keys.count, round, expected: keys.count * valueSize) {
-          try $0.get(keys[$1], into: $2) ?? 0
-        }.nanosecondsPerOperation
-      try stage.close()
+    result.peakMemory = peakMemory() - before
+    try stage.close()
+    result.bytesOnDisk = Double(stage.bytesOnDisk)
+    return result
+  }
+
+  /// Twenty thousand gets, the first ten thousand to get warm, by a process that is limited once it has drawn the keys.
+  static func measureLimited(
+    _ type: any Peer.Type, path: String, keys: Int, valueSize: Int, group: String, limit: Int
+  ) throws -> ChildResult {
+    let count = 10_000
+    var random = Random(state: 11)
+    let chosen = (0..<count * 2).map { _ in Int.random(in: 0..<keys, using: &random) }
+    let picked = Keys(count: count * 2, seed: 1, picking: chosen)
+    try "\(getpid())".write(toFile: group, atomically: false, encoding: .utf8)
+    let peer = try type.init(
+      PeerOptions(path: path, durability: durability(type), keys: keys, valueSize: valueSize, memory: limit))
+    let session = try peer.session()
+    var result = ChildResult()
+    try withUnsafeTemporaryAllocation(byteCount: valueSize + 64, alignment: 64) { target in
+      for half in 0..<2 {
+        let start = now()
+        for number in half * count..<(half + 1) * count {
+          guard try session.get(picked[number], into: target) == valueSize else {
+            throw PeerError("\(type.name) has lost a key")
+          }
+        }
+        result.nanosecondsPerOp = Double(now() - start) / Double(count)
+      }
     }
-    try JSONEncoder().encode(result).write(to: URL(fileURLWithPath: answer))
+    session.end()
+    try peer.close()
+    return result
   }
 
   private static func peakMemory() -> Double {
     let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
     let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-    return Double(line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first ?? "").map { $0 * 1024 }
-      ?? 0
+    let kilobytes = line?.split { $0 == " " || $0 == "\t" }.dropFirst().first
+    return (Double(kilobytes ?? "") ?? 0) * 1024
   }
 }
 
@@ -136,17 +158,4 @@ struct MemoryGroup {
   }
 
   func remove() { rmdir(path) }
-}
-
-extension Workload {
-  static let getCold = Workload(
-    name: "get-cold", summary: "random keys that are there; nothing of the store is in the page cache before"
-  ) { stage, round in
-    try stage.close()
-    stage.dropFromPageCache()
-    let keys = stage.inputs.random(round: round.number, count: min(5000, stage.inputs.count))
-    return try stage.perform(keys.count, round, expected: keys.count * stage.inputs.valueSize) {
-      try $0.get(keys[$1], into: $2) ?? 0
-    }
-  }
 }

@@ -48,9 +48,9 @@ private final class CairnSession: Session {
 
   func put(_ value: UnsafeRawBufferPointer, for key: UnsafeRawBufferPointer) throws { try store.put(value, for: key) }
 
-  func put(_ values: Values, for keys: Keys, _ range: Range<Int>) throws {
+  func put(_ values: Values, for keys: Keys, _ range: Range<Int>, version: Int) throws {
     try store.write { (batch) throws(StoreError) in
-      for number in range { try batch.put(values[number], for: keys[number]) }
+      for number in range { try batch.put(values.value(for: keys[number], version: version), for: keys[number]) }
     }
   }
 

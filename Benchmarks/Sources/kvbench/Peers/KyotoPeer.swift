@@ -38,6 +38,7 @@
     func get(_ key: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) throws -> Int? {
       let size = kcdbgetbuf(
         database, key.chars, key.count, target.baseAddress!.assumingMemoryBound(to: CChar.self), target.count)
+      if size < 0, kcdbecode(database) != Int32(KCENOREC) { throw lastError(database) }
       return size < 0 ? nil : Int(size)
     }
 

@@ -81,10 +81,10 @@
       }
     }
 
-    func put(_ values: Values, for keys: Keys, _ range: Range<Int>) throws {
+    func put(_ values: Values, for keys: Keys, _ range: Range<Int>, version: Int) throws {
       try write { transaction in
         for number in range {
-          var (name, content) = (entry(keys[number]), entry(values[number]))
+          var (name, content) = (entry(keys[number]), entry(values.value(for: keys[number], version: version)))
           try check(mdb_put(transaction, peer.database, &name, &content, 0))
         }
       }

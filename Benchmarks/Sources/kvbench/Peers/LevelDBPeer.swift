@@ -70,11 +70,11 @@
       try check(message)
     }
 
-    func put(_ values: Values, for keys: Keys, _ range: Range<Int>) throws {
+    func put(_ values: Values, for keys: Keys, _ range: Range<Int>, version: Int) throws {
       let batch = leveldb_writebatch_create()!
       defer { leveldb_writebatch_destroy(batch) }
       for number in range {
-        let (key, value) = (keys[number], values[number])
+        let (key, value) = (keys[number], values.value(for: keys[number], version: version))
         leveldb_writebatch_put(batch, key.chars, key.count, value.chars, value.count)
       }
       var message: UnsafeMutablePointer<CChar>?

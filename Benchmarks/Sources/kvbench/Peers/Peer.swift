@@ -13,12 +13,15 @@ enum Durability: String, Codable, CaseIterable, Sendable {
 struct PeerOptions {
   var path: String
   var durability: Durability = .process
-  /// For those who must know beforehand: keys that the store will hold, and bytes of keys and values.
+  /// For those who must know beforehand: keys that the store will hold, and bytes of a value.
   var keys: Int
-  var dataBytes: Int
+  var valueSize: Int
+  /// Bytes of memory that the engine may use, where that is limited.
+  var memory: Int?
 
+  var dataBytes: Int { keys * (Keys.size + valueSize) }
   /// For those who have a cache of their own: twice the data, and 64 MiB more.
-  var cacheBytes: Int { dataBytes * 2 + 64 << 20 }
+  var cacheBytes: Int { memory.map { $0 / 2 } ?? dataBytes * 2 + (64 << 20) }
 }
 
 /// An engine of the contest: an open store of it. One file for each, and its line in `allPeers`.
@@ -59,7 +62,7 @@ protocol Session: AnyObject {
   /// One commit.
   func put(_ value: UnsafeRawBufferPointer, for key: UnsafeRawBufferPointer) throws
   /// One commit of many.
-  func put(_ values: Values, for keys: Keys, _ range: Range<Int>) throws
+  func put(_ values: Values, for keys: Keys, _ range: Range<Int>, version: Int) throws
   func remove(_ key: UnsafeRawBufferPointer) throws
   /// Visits every entry, each value copied to the beginning of the target.
   /// - Returns: how many there are.
@@ -72,7 +75,9 @@ extension Session {
     throw PeerError("looks up one key at a time only")
   }
 
-  func put(_ values: Values, for keys: Keys, _ range: Range<Int>) throws { throw PeerError("has no batches") }
+  func put(_ values: Values, for keys: Keys, _ range: Range<Int>, version: Int) throws {
+    throw PeerError("has no batches")
+  }
 
   func scan(into target: UnsafeMutableRawBufferPointer) throws -> Int { throw PeerError("cannot visit all entries") }
 
@@ -99,9 +104,10 @@ struct Values: @unchecked Sendable {  // Never changed after it was made.
     for word in 0..<room / 8 { bytes.storeBytes(of: random.next(), toByteOffset: word * 8, as: UInt64.self) }
   }
 
-  subscript(_ number: Int) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(
-      start: bytes.baseAddress! + Int((UInt64(number) &* 0x9E37_79B9) % places) * 8, count: size)
+  /// The value that belongs to a key, other ones for other versions.
+  func value(for key: UnsafeRawBufferPointer, version: Int) -> UnsafeRawBufferPointer {
+    let place = (key.loadUnaligned(as: UInt64.self) &+ UInt64(version)) % places
+    return UnsafeRawBufferPointer(start: bytes.baseAddress! + Int(place) * 8, count: size)
   }
 
   func free() { bytes.deallocate() }

@@ -16,7 +16,7 @@
     static let settings = """
       OptimizeForPointLookup (hash index in blocks, Bloom filter) with a block cache for everything, \
       IncreaseParallelism(2), no compression, values pinned (no copy but the one to the caller's buffer), batched \
-      MultiGet; .relaxed: manual WAL flush; compacted before reads
+      MultiGet, log files used again; .relaxed: manual WAL flush; compacted before reads
       """
 
     let database: OpaquePointer
@@ -30,6 +30,7 @@
       rocksdb_options_increase_parallelism(options, 2)
       rocksdb_options_optimize_for_point_lookup(options, UInt64(wanted.cacheBytes >> 20))
       rocksdb_options_set_compression(options, Int32(rocksdb_no_compression))
+      rocksdb_options_set_recycle_log_file_num(options, 2)
       rocksdb_options_set_manual_wal_flush(options, wanted.durability == .relaxed ? 1 : 0)
       rocksdb_writeoptions_set_sync(writing, wanted.durability == .disk ? 1 : 0)
       var message: UnsafeMutablePointer<CChar>?
@@ -113,11 +114,11 @@
       try check(message)
     }
 
-    func put(_ values: Values, for keys: Keys, _ range: Range<Int>) throws {
+    func put(_ values: Values, for keys: Keys, _ range: Range<Int>, version: Int) throws {
       let batch = rocksdb_writebatch_create()!
       defer { rocksdb_writebatch_destroy(batch) }
       for number in range {
-        let (key, value) = (keys[number], values[number])
+        let (key, value) = (keys[number], values.value(for: keys[number], version: version))
         rocksdb_writebatch_put(batch, key.chars, key.count, value.chars, value.count)
       }
       var message: UnsafeMutablePointer<CChar>?

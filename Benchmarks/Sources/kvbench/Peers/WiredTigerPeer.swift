@@ -73,9 +73,9 @@
       try check(cursor.pointee.insert(cursor))
     }
 
-    func put(_ values: Values, for keys: Keys, _ range: Range<Int>) throws {
+    func put(_ values: Values, for keys: Keys, _ range: Range<Int>, version: Int) throws {
       try check(session.pointee.begin_transaction(session, nil))
-      for number in range { try put(values[number], for: keys[number]) }
+      for number in range { try put(values.value(for: keys[number], version: version), for: keys[number]) }
       try check(session.pointee.commit_transaction(session, nil))
     }
 

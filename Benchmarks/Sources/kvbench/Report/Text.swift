@@ -52,7 +52,7 @@ extension Results {
   /// The contests, for the terminal.
   var contestTable: String {
     var lines = [""]
-    for row in rows where row.ratio != nil {
+    for row in rows where row.target != nil {
       let what = [row.work, row.measure].compactMap { $0 }.joined(separator: " ")
       lines.append(
         "  \(what.padded(24)) \(row.setting.padded(34)) vs \(row.peer!.padded(12)) "
@@ -63,7 +63,7 @@ extension Results {
 
   /// How many times faster Cairn is, work by work and peer by peer: what the README shows.
   var summary: String {
-    let names = engines.map(\.name).filter { $0 != CairnPeer.name && $0 != "LMDB-map" }
+    let names = engines.map(\.name).filter { $0 != CairnPeer.name }
     var text = "| | Cairn | \(names.joined(separator: " | ")) |\n|---|---|\(names.map { _ in "---|" }.joined())\n"
     for (work, keys, threads, durability) in Self.summarised {
       let mine = rows.filter {
@@ -81,7 +81,7 @@ extension Results {
         }
         let contest = rows.first {
           $0.peer == name && $0.work == work && $0.keys == keys && $0.threads == threads && $0.measure == nil
-            && (durability == nil || $0.durability == durability)
+            && $0.valueSize == 100 && (durability == nil || $0.durability == durability)
         }
         let ratio = contest?.ratio?.median ?? theirs.median / own.median
         cells.append(
@@ -117,7 +117,7 @@ extension Results {
       |---|---|---|---|---|---|---|---|
 
       """
-    for row in rows where row.ratio != nil {
+    for row in rows where row.target != nil {
       var cells = [[row.work, row.measure].compactMap { $0 }.joined(separator: ", "), row.setting, row.peer!]
       cells.append(row.nanosecondsPerOp.map { readable($0.median) } ?? "")
       cells.append(row.peerNanosecondsPerOp.map { readable($0.median) } ?? "")

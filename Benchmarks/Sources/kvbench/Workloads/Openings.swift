@@ -5,7 +5,8 @@ extension Workload {
   static let openings = [openClean, openKilled, rebuild]
 
   static let openClean = Workload(
-    name: "open", summary: "opening after a clean close, and one get; everything in the page cache", hasLatency: false
+    name: "open", summary: "opening after a clean close, and one get; everything in the page cache", isWarm: false,
+    isByKey: false
   ) { stage, _ in
     try stage.close()
     return try open(stage)
@@ -17,7 +18,7 @@ extension Workload {
   static let openKilled = Workload(
     name: "open-killed",
     summary: "opening after a process was killed that had opened it and put \(recordsBeforeKill) keys, and one get",
-    hasLatency: false
+    writes: true, needsProcess: true, isWarm: false, isByKey: false
   ) { stage, round in
     try stage.close()
     let inputs = stage.inputs
@@ -25,12 +26,24 @@ extension Workload {
       "--be-killed", stage.type.name, stage.options.path, "\(inputs.count)", "\(inputs.valueSize)", "\(round.number)",
     ])
     guard status & 0x7f == SIGKILL else { throw PeerError("\(stage.type.name): the process to kill ended by itself") }
-    return try open(stage)
+    stage.isAsLoaded = false
+    let outcome = try open(stage)
+    // What it was promised is there: the last keys that the process put.
+    let put = Array(keysBeforeKill(inputs, round.number).suffix(1000))
+    let keys = Keys(inputs.keys, picking: put)
+    defer { keys.free() }
+    try stage.check(keys, version: round.number + 1)
+    return outcome
+  }
+
+  private static func keysBeforeKill(_ inputs: Inputs, _ round: Int) -> [Int] {
+    var random = Random(state: UInt64(round))
+    return (0..<min(recordsBeforeKill, inputs.count)).map { _ in Int.random(in: 0..<inputs.count, using: &random) }
   }
 
   static let rebuild = Workload(
     name: "rebuild", summary: "opening without the checkpoint of the index (Cairn alone), and one get",
-    hasLatency: false
+    isWarm: false, isByKey: false
   ) { stage, _ in
     guard stage.type == CairnPeer.self else { throw PeerError("only Cairn has such a checkpoint") }
     try stage.close()
@@ -54,13 +67,12 @@ extension Workload {
   /// The other process of `open-killed`; ends by its own hand, without any of the engine's endings.
   static func beKilled(_ type: any Peer.Type, path: String, keys: Int, valueSize: Int, round: Int) throws -> Never {
     let inputs = Inputs(keys: keys, valueSize: valueSize)
-    let durability: Durability = type.durabilities.contains(.process) ? .process : .relaxed
     let peer = try type.init(
-      PeerOptions(path: path, durability: durability, keys: keys, dataBytes: inputs.dataBytes))
+      PeerOptions(path: path, durability: .process, keys: keys, valueSize: valueSize))
     let session = try peer.session()
-    var random = Random(state: UInt64(round))
-    for number in 0..<min(recordsBeforeKill, keys) {
-      try session.put(inputs.values[number], for: inputs.keys[Int.random(in: 0..<keys, using: &random)])
+    for number in keysBeforeKill(inputs, round) {
+      let key = inputs.keys[number]
+      try session.put(inputs.values.value(for: key, version: round + 1), for: key)
     }
     kill(getpid(), SIGKILL)
     exit(1)

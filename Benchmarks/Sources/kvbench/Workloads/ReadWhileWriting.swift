@@ -1,4 +1,5 @@
 import BenchmarkSupport
+import Glibc
 import Synchronization
 
 extension Workload {
@@ -8,7 +9,8 @@ extension Workload {
   ) { stage, round in
     let inputs = stage.inputs
     let keys = inputs.random(round: round.number, count: inputs.operations(round))
-    let writer = Writer(inputs, try stage.sessions(2)[1])
+    let writer = Writer(inputs, try stage.sessions(round.threads + 1)[round.threads])
+    stage.isAsLoaded = false
     var outcome: Result<Outcome, any Error>?
     withoutActuallyEscaping({
       outcome = Result {
@@ -36,6 +38,7 @@ extension Workload {
   }
 
   private final class Writer: @unchecked Sendable {  // `error` is read when the threads have ended.
+    private static let putsBeforeReads = 100
     let isOver = Atomic(false)
     private let puts = Atomic(0)
     private let inputs: Inputs
@@ -52,17 +55,18 @@ extension Workload {
       do {
         while !isOver.load(ordering: .relaxed) {
           let number = Int.random(in: 0..<inputs.count, using: &random)
-          try session.put(inputs.values[number], for: inputs.keys[number])
+          let key = inputs.keys[number]
+          try session.put(inputs.values.value(for: key, version: 1), for: key)
           puts.add(1, ordering: .relaxed)
         }
       } catch {
         self.error = error
-        puts.store(1000, ordering: .relaxed)
+        puts.store(Self.putsBeforeReads, ordering: .relaxed)
       }
     }
 
     func waitForStart() {
-      while puts.load(ordering: .relaxed) < 1000 {}
+      while puts.load(ordering: .relaxed) < Self.putsBeforeReads { usleep(10) }
     }
   }
 }

@@ -32,22 +32,35 @@ extension Workload {
   }
 
   static let getMany = Workload(
-    name: "get-many", summary: "random keys that are there, 32 in a call; per key", needs: .many
+    name: "get-many", summary: "random keys that are there, 32 in a call; per key", needs: .many, isByKey: false
   ) { stage, round in
     let inputs = stage.inputs
-    let keys = inputs.random(round: round.number, count: max(1, inputs.operations(round) / 32) * 32)
-    return try stage.perform(keys.count / 32, round, keysPerOperation: 32, expected: keys.count) {
-      try $0.getMany(keys, $1 * 32..<($1 + 1) * 32, into: $2)
+    let group = min(32, inputs.count)
+    let keys = inputs.random(round: round.number, count: inputs.operations(round) / group * group)
+    return try stage.perform(keys.count / group, round, keysPerOperation: group, expected: keys.count) {
+      try $0.getMany(keys, $1 * group..<($1 + 1) * group, into: $2)
     }
   }
 
   static let scan = Workload(
-    name: "scan", summary: "every entry of the store, once; per entry", needs: .scan, hasLatency: false
-  ) {
-    stage, round in
+    name: "scan", summary: "every entry of the store, once; per entry", needs: .scan, isByKey: false
+  ) { stage, _ in
     let count = stage.inputs.count + stage.inserted
+    let round = Round(number: 0, threads: 1)
     return try stage.perform(1, round, keysPerOperation: count, expected: count) { session, _, target in
       try session.scan(into: target)
+    }
+  }
+
+  static let getCold = Workload(
+    name: "get-cold", summary: "random keys that are there; nothing of the store is in the page cache before",
+    isWarm: false
+  ) { stage, round in
+    try stage.close()
+    stage.dropFromPageCache()
+    let keys = stage.inputs.random(round: round.number, count: min(5000, stage.inputs.count))
+    return try stage.perform(keys.count, round, expected: keys.count * stage.inputs.valueSize) {
+      try $0.get(keys[$1], into: $2) ?? 0
     }
   }
 }

@@ -40,11 +40,15 @@ extension Workload {
       }
       let keys = Keys(inputs.keys, picking: numbers)
       defer { keys.free() }
-      let outcome = try stage.perform(count, round) { session, number, target in
+      if reads < 100 { stage.isAsLoaded = false }
+      let (values, version) = (inputs.values, round.number + 1)
+      // What is read is there: so many bytes.
+      let gets = isRead.count { $0 || other == .modify }
+      let outcome = try stage.perform(count, round, expected: gets * inputs.valueSize) { session, number, target in
         if isRead[number] { return try session.get(keys[number], into: target) ?? 0 }
-        if other == .modify { _ = try session.get(keys[number], into: target) }
-        try session.put(inputs.values[number + round.number], for: keys[number])
-        return 0
+        let size = other == .modify ? try session.get(keys[number], into: target) ?? 0 : 0
+        try session.put(values.value(for: keys[number], version: version), for: keys[number])
+        return size
       }
       stage.inserted = min(stage.inserted + inserts, inputs.keys.count - inputs.count)
       return outcome
