@@ -77,6 +77,25 @@ import Testing
     try store.close()
   }
 
+  /// Goal: space that an interrupted session had reserved comes back.
+  /// Method: a full segment is as long as when the writer was killed before it could shorten it.
+  @Test func reservedSpaceComesBack() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    var store = try Store.open(at: path, options: options())
+    for number in 0..<90 { try put(number, in: store) }
+    try store.close()
+    let names = try Files.segments(path)
+    try #require(names.count > 2)
+    let sizes = try names.map { try Files.read(path + "/" + $0).count }
+    let first = path + "/" + names[0]
+    try Files.write(try Files.read(first) + [UInt8](repeating: 0, count: 300_000), to: first)
+    store = try Store.open(at: path, options: options())
+    #expect(try Files.read(first).count == sizes[0])
+    #expect(try check(store, acknowledged: 90, "trimmed") == false)
+    try store.close()
+  }
+
   /// Goal: the next segment is made by one thread only, however late the other one comes to it.
   /// Method: the background's task is carried out in the middle of everything that the writer does.
   @Test func theNextSegmentIsMadeOnce() throws {

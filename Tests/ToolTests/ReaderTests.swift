@@ -99,9 +99,12 @@ import Testing
         try Store.open(at: path, options: Store.Options(.readOnly))
       }
       if case .success(let store) = seen {
-        // With a checkpoint the engine gets at what comes after the damage, too.
-        if !hasCheckpoint { #expect(try read.text == dump(store), "seed \(seed): \(what)") }
-        #expect((store.damage == nil) == (read.code == 0), "seed \(seed): \(what); \(read.errors)")
+        // With a checkpoint the engine gets at what comes after the damage, too, and does not read what is covered.
+        if !hasCheckpoint {
+          // Of a log that has lost its beginning, the engine shows what there is if nothing was in that.
+          if !what.hasSuffix("removed") { #expect(try read.text == dump(store), "seed \(seed): \(what)") }
+          #expect((store.damage == nil) == (read.code == 0), "seed \(seed): \(what); \(read.errors)")
+        }
         try store.close()
       }
       let opened = Result { () throws(StoreError) in try Store.open(at: path, options: Store.Options(.mustExist)) }
@@ -112,7 +115,9 @@ import Testing
         try store.close()
       case .failure(let error): code = error.code == .unsupportedFormat ? 4 : error.code == .notFound ? 3 : 3
       }
-      #expect(read.code == code, "seed \(seed): \(what); reader: \(read.errors); engine: \(opened)")
+      #expect(
+        read.code == code || hasCheckpoint && code == 0 && read.code == 3,
+        "seed \(seed): \(what); reader: \(read.errors); engine: \(opened)")
       verdicts[code, default: 0] += 1
       for name in [path, path + "-live"] { Files.remove(name) }
     }

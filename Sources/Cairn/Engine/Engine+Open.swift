@@ -3,8 +3,8 @@ internal import Synchronization
 /// Opening: finding out what is there, taking the lock, creating.
 extension Engine {
   static let lockName = "LOCK"
-  /// A process number has at most 20 digits, a command's name 30 characters of at most four bytes.
-  private static let lockTextBytes = 192
+  /// More than a process number and the name of a command take, as the kernel keeps it (15 bytes).
+  private static let lockTextBytes = 128
 
   static func open(
     _ path: String, _ options: Store.Options, _ fileSystem: some FileSystem
@@ -97,7 +97,7 @@ extension Engine {
       throw StoreError(.locked, "the store is open for writing by \(holder)", file: directory.path)
     }
     // Always as long, so that the file system has nothing to do but to copy it.
-    var text = Array("process \(System.processID()) (\(System.commandName().prefix(30)))".utf8)
+    var text = Array("process \(System.processID()) (\(System.commandName()))".utf8.prefix(lockTextBytes))
     text += [UInt8](repeating: 10, count: lockTextBytes - text.count)
     if try lock.byteCount() != text.count {
       try lock.truncate(to: 0)
@@ -165,7 +165,10 @@ extension Engine {
       }
     }
     let found = try result.get()
-    if !found.engine.isReadOnly { try found.engine.continueLog(found) }
+    if !found.engine.isReadOnly {
+      try found.engine.continueLog(found)
+      try found.engine.trimSealed(before: found.last.number)
+    }
     let spent = Int(truncatingIfNeeded: System.nanoseconds() - start)
     found.engine.count(.recoveryNanoseconds, spent)
     return found.engine
@@ -220,6 +223,17 @@ extension Engine {
       }
     }
     published.store(log.address, ordering: .releasing)
+  }
+
+  /// Gives back the space that earlier sessions had reserved, and were interrupted before they gave it back themselves.
+  private func trimSealed(before last: UInt64) throws(StoreError) {
+    let untrimmed = catalog.withLock { catalog in
+      catalog.segments.filter { $0.number < last && $0.memory.byteCount > $0.end ?? .max }
+    }
+    for segment in untrimmed {
+      guard let end = segment.end else { continue }
+      try directory.open(SegmentHeader.name(segment.number), forWriting: true)?.truncate(to: end)
+    }
   }
 
   private func resume(_ found: Recovery.Found) throws(StoreError) {

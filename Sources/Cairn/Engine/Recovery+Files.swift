@@ -5,6 +5,9 @@
 /// followed by another one only what the link of that one covers is mapped, which no writer takes away; and what may
 /// still be shortened is copied.
 extension Recovery {
+  /// No record ends behind that, however long somebody has made a file.
+  private static let segmentBytesMax = HashIndex.Entry.offsetEnd + Store.Limits.valueBytes + (1 << 20)
+
   /// - Parameter covered: what the checkpoint knows of segments, so that one whose header is damaged can be read.
   mutating func openSegments(_ covered: [CheckpointSegment]) throws(StoreError) {
     let numbers = try directory.names().compactMap(SegmentHeader.number).sorted()
@@ -22,8 +25,7 @@ extension Recovery {
     // later and so have it.
     for number in whole.reversed() {
       do throws(StoreError) {
-        let salt = covered.first { $0.number == number }?.salt
-        files.append(try openSegment(number, salt, next: files.last?.link, &trouble))
+        files.append(try openSegment(number, covered, next: files.last?.link, &trouble))
       } catch {
         guard error.code == .damaged else { throw error }
         // What comes after it is out of reach.
@@ -36,19 +38,20 @@ extension Recovery {
   }
 
   private func openSegment(
-    _ number: UInt64, _ salt: UInt64?, next: LinkValue?, _ trouble: inout StoreError?
+    _ number: UInt64, _ covered: [CheckpointSegment], next: LinkValue?, _ trouble: inout StoreError?
   ) throws(StoreError) -> SegmentFile {
     let name = SegmentHeader.name(number)
     guard let file = try directory.open(name, forWriting: false) else {
       throw StoreError.damaged("a segment is missing", file: directory.path + "/" + name)
     }
-    let byteCount = try file.byteCount()
+    let byteCount = min(try file.byteCount(), Self.segmentBytesMax)
     guard byteCount >= SegmentHeader.byteCount else {
       throw StoreError.damaged("the segment is cut short", file: file.path, at: byteCount)
     }
     let memory = try content(file, byteCount, next)
     let header: SegmentHeader
     do throws(StoreError) { header = try SegmentHeader(decoding: memory.view, file: file.path) } catch {
+      let salt = covered.first { $0.number == number }?.salt
       guard error.code == .damaged, let salt, options.access == .readOnly else { throw error }
       trouble = error
       header = SegmentHeader(store: self.header.identifier, segment: number, epoch: 0, salt: salt, created: 0)
