@@ -49,7 +49,7 @@ enum CostedWork: String, CaseIterable {
     let result = (
       Int(allocations_of_thread() - before.0), store.statistics.bytesAppended - before.1
     )
-    // Without closing: what the background does must not be counted.
+    // Opening and closing cost the same however many operations there were: they are gone from the difference.
     return result
   }
 

@@ -199,11 +199,13 @@ struct Command {
   private func contest(_ folder: String) throws {
     if let results { try check(results + "/latest.json") }
     for peer in allPeers where peer.type == nil { noteMissing(peer) }
+    // As they are when it begins: an hour later the folder may be another one.
+    let commit = currentCommit()
     let contest = Contest(isQuick: isQuick, folder: folder, rounds: rounds ?? 5)
     contest.run()
     let command = isQuick ? "make bench-quick" : "make bench"
     var report = Results(
-      machine: Machine(folder: folder), date: Self.today(), commit: currentCommit(), command: command,
+      machine: Machine(folder: folder), date: Self.today(), commit: commit, command: command,
       method: Self.method, engines: engines())
     report.rows = contest.rows
     say(report.contestTable)
