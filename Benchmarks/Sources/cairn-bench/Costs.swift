@@ -57,18 +57,19 @@ enum CostedWork: String, CaseIterable {
   func measure(_ program: String, in folder: String) throws -> Costs {
     let path = "\(folder)/costs"
     defer { removeTree(path) }
-    _ = try counted(program, "--cost", path, 0, "true", [])
+    // The store is there, with its keys, before anything is counted.
+    _ = try run(0, in: path)
     let operations = 20_000
     let counts = try (1...2).map { times in
       let output = "\(folder)/callgrind"
       defer { unlink(output + "-01") }
-      _ = try counted(
-        program, "--cost", path, operations * times, "valgrind",
+      try runBelow(
+        program, path, operations * times, "valgrind",
         ["--tool=callgrind", "--separate-threads=yes", "--callgrind-out-file=\(output)", "-q"])
       let instructions = try number(in: output + "-01", after: "totals:")
       let calls = "\(folder)/strace"
       defer { unlink(calls) }
-      _ = try counted(program, "--cost", path, operations * times, "strace", ["-c", "-U", "calls,name", "-o", calls])
+      try runBelow(program, path, operations * times, "strace", ["-c", "-U", "calls,name", "-o", calls])
       let text = try String(contentsOfFile: calls, encoding: .utf8)
       let total = text.split(separator: "\n").last { $0.hasSuffix("total") }
       return (instructions, Double(total?.split(separator: " ").first ?? "") ?? .nan)
@@ -80,12 +81,14 @@ enum CostedWork: String, CaseIterable {
       systemCalls: (counts[1].1 - counts[0].1) / count, bytesWritten: Double(plain.bytes) / count)
   }
 
-  private func counted(
-    _ program: String, _ option: String, _ path: String, _ operations: Int, _ tool: String, _ arguments: [String]
+  /// Runs the operations in a program of their own, below a tool that counts.
+  private func runBelow(
+    _ program: String, _ path: String, _ operations: Int, _ tool: String, _ arguments: [String]
   ) throws {
-    let own = [option, rawValue, "\(operations)", path]
-    let status = tool == "true" ? runSelf(own) : BenchmarkSupport.run(tool, [tool] + arguments + [program] + own)
-    guard status == 0 else { throw CostError("\(tool) could not count \(rawValue): is it installed?") }
+    let command = [tool] + arguments + [program, "--cost", rawValue, "\(operations)", path]
+    guard BenchmarkSupport.run(tool, command) == 0 else {
+      throw CostError("\(tool) could not count \(rawValue): is it installed?")
+    }
   }
 
   private func number(in file: String, after word: String) throws -> Double {

@@ -1,4 +1,4 @@
-// Measures a store alone: what its own promises are about. Every figure of the README's table comes from here.
+// Measures a store alone: what its own promises are about. The README's table of Cairn alone comes from here.
 import BenchmarkSupport
 import Cairn
 import Glibc

@@ -281,12 +281,8 @@ struct Command {
         try stage.load()
       }
       note("\(work.name): \(work.summary)")
-      var measured = try runner.measure(work, stages, threads: threads)
-      if work.isByKey {
-        let timed = try Runner(rounds: 1).measure(work, stages, threads: threads, isTimed: true)
-        for place in measured.indices { measured[place].latencies = timed[place].latencies }
-      }
-      for row in measured.map({ $0.row(work.name, threads: threads) }) {
+      for measured in try runner.measureWithLatencies(work, stages, threads: threads) {
+        let row = measured.row(work.name, threads: threads)
         rows.append(row)
         if !isJSON { say(line(row)) }
       }

@@ -70,11 +70,10 @@ final class Contest {
     for work in possible {
       // Beside a sync, reading the clock costs nothing. Elsewhere, latencies come from a round of their own.
       let isTimed = durability == .disk
-      var measured = try runner.measure(work, stages, threads: threads, isTimed: isTimed)
-      if !isTimed && !isQuick && work.isByKey {
-        let timed = try Runner(rounds: 1).measure(work, stages, threads: threads, isTimed: true)
-        for place in measured.indices { measured[place].latencies = timed[place].latencies }
-      }
+      let measured =
+        isTimed || isQuick
+        ? try runner.measure(work, stages, threads: threads, isTimed: isTimed)
+        : try runner.measureWithLatencies(work, stages, threads: threads)
       compare(work.name, measured[0], measured[1], threads)
       if alsoByTwo.contains(work.name) {
         let two = try runner.measure(work, stages, threads: 2)

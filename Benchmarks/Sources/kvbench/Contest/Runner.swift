@@ -70,4 +70,13 @@ struct Runner {
   func measure(_ work: Workload, _ stages: [Stage], threads: Int = 1, isTimed: Bool = false) throws -> [Measured] {
     try measure(stages.map { Turn(work: work, stage: $0, threads: threads, isTimed: isTimed) })
   }
+
+  /// The same, with the latencies of one more round, whose times do not count.
+  func measureWithLatencies(_ work: Workload, _ stages: [Stage], threads: Int) throws -> [Measured] {
+    var measured = try measure(work, stages, threads: threads)
+    guard work.isByKey else { return measured }
+    let timed = try Runner(rounds: 1).measure(work, stages, threads: threads, isTimed: true)
+    for place in measured.indices { measured[place].latencies = timed[place].latencies }
+    return measured
+  }
 }
