@@ -167,7 +167,7 @@ extension Engine {
     let found = try result.get()
     if !found.engine.isReadOnly {
       try found.engine.continueLog(found)
-      try found.engine.trimSealed(before: found.last.number)
+      try found.engine.trimSealed(found)
     }
     let spent = Int(truncatingIfNeeded: System.nanoseconds() - start)
     found.engine.count(.recoveryNanoseconds, spent)
@@ -216,19 +216,17 @@ extension Engine {
         previousDurable: UInt64(last.durable), epoch: log.epoch)
       try begin(next, link, atLeast: 0)
       try flush()
-      // The link says where the segment ends, so what comes after is void: it may go. If there was another link before,
-      // one who opens read-only may still go by that one: then at the next open.
-      if last.byteCount > last.end && found.void.isEmpty {
-        try directory.open(SegmentHeader.name(last.number), forWriting: true)?.truncate(to: last.end)
-      }
     }
     published.store(log.address, ordering: .releasing)
   }
 
-  /// Gives back the space that earlier sessions had reserved, and were interrupted before they gave it back themselves.
-  private func trimSealed(before last: UInt64) throws(StoreError) {
+  /// Gives back the space behind the last records of segments that are over: what an interrupted session had reserved,
+  /// or what a crash has torn. A link says where each ends, so what comes after is void. If the last one had another
+  /// link before, one who opens read-only may still go by that one: its turn comes at the next open.
+  private func trimSealed(_ found: Recovery.Found) throws(StoreError) {
+    let end = found.last.number + (found.void.isEmpty ? 1 : 0)
     let untrimmed = catalog.withLock { catalog in
-      catalog.segments.filter { $0.number < last && $0.memory.byteCount > $0.end ?? .max }
+      catalog.segments.filter { $0.number < end && $0.memory.byteCount > $0.end ?? .max }
     }
     for segment in untrimmed {
       guard let end = segment.end else { continue }

@@ -57,7 +57,6 @@ struct Recovery {
     struct Last {
       var number: UInt64 = 0
       var salt: UInt64 = 0
-      var byteCount = 0
       var end = SegmentHeader.recordsStart
       var lastOffset = 0
       var checksum: UInt64 = 0
@@ -215,8 +214,8 @@ struct Recovery {
       try readSegment(index, from: offset, to: limit ?? files[index].byteCount, &cursor, &replay)
       let isWhole = files[index].end == limit && cursor.checksum == next?.previousChecksum
       found.last = Found.Last(
-        number: files[index].number, salt: files[index].header.salt, byteCount: files[index].byteCount,
-        end: files[index].end, lastOffset: cursor.lastOffset, checksum: cursor.checksum, durable: cursor.durable)
+        number: files[index].number, salt: files[index].header.salt, end: files[index].end,
+        lastOffset: cursor.lastOffset, checksum: cursor.checksum, durable: cursor.durable)
       if let next, isWhole {
         // Nothing more to learn about it, but whether it is on the disk.
         if next.previousDurable >= next.previousEnd { files[index].isDurable = true }
