@@ -25,10 +25,10 @@ demo:
 
 test:
 	@.ci/prerequisites
-	swift test $(SWIFT_FLAGS)
-	swift test -c release -Xswiftc -enable-testing $(SWIFT_FLAGS) --scratch-path .build/testing
-	swift test --sanitize=thread --scratch-path .build/thread --filter Concurren
-	swift test --package-path Benchmarks $(SWIFT_FLAGS)
+	.ci/swift-test $(SWIFT_FLAGS)
+	.ci/swift-test -c release -Xswiftc -enable-testing $(SWIFT_FLAGS) --scratch-path .build/testing
+	.ci/swift-test --sanitize=thread --scratch-path .build/thread --filter Concurren
+	.ci/swift-test --package-path Benchmarks $(SWIFT_FLAGS)
 
 lint:
 	@.ci/prerequisites
@@ -58,7 +58,7 @@ bench-own:
 sanitize:
 	@.ci/prerequisites
 	@# XCTest itself leaks two blocks, which would make every run fail.
-	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/address
+	ASAN_OPTIONS=detect_leaks=0 .ci/swift-test --sanitize=address --scratch-path .build/address
 
 clean:
 	rm -rf .build Benchmarks/.build
