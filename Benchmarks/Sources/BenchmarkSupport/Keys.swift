@@ -24,10 +24,13 @@ public struct Keys: @unchecked Sendable {  // Never changed after it was made.
   public static let size = 16
   public let count: Int
   public let bytes: UnsafeMutableRawBufferPointer
+  /// Each one is less than the next, as bytes: some engines are told so.
+  public let isSorted: Bool
 
   /// Keys number `0..<count` of a seed, all different with near certainty.
   public init(count: Int, seed: UInt64) {
     self.count = count
+    isSorted = false
     bytes = .allocate(byteCount: max(1, count * Self.size), alignment: 64)
     var random = Random(state: seed)
     for word in 0..<count * 2 { bytes.storeBytes(of: random.next(), toByteOffset: word * 8, as: UInt64.self) }
@@ -36,6 +39,7 @@ public struct Keys: @unchecked Sendable {  // Never changed after it was made.
   /// Some of the keys of a seed, without making the others.
   public init(count: Int, seed: UInt64, picking numbers: [Int]) {
     self.count = count
+    isSorted = false
     bytes = .allocate(byteCount: max(1, count * Self.size), alignment: 64)
     for (to, number) in numbers.enumerated() {
       // The generator's state moves by the same amount for each word.
@@ -48,8 +52,9 @@ public struct Keys: @unchecked Sendable {  // Never changed after it was made.
 
   /// The keys of some numbers, in the order of the numbers.
   @inlinable
-  public init(_ keys: Keys, picking numbers: some Collection<Int>) {
+  public init(_ keys: Keys, picking numbers: some Collection<Int>, isSorted: Bool = false) {
     count = numbers.count
+    self.isSorted = isSorted
     bytes = .allocate(byteCount: max(1, count * Self.size), alignment: 64)
     for (to, from) in numbers.enumerated() {
       precondition(from >= 0 && from < keys.count)
@@ -62,6 +67,7 @@ public struct Keys: @unchecked Sendable {  // Never changed after it was made.
   public init(beginningOf keys: Keys, from start: Int = 0, count: Int) {
     precondition(start >= 0 && count >= 0 && start + count <= keys.count)
     self.count = count
+    isSorted = keys.isSorted
     bytes = UnsafeMutableRawBufferPointer(rebasing: keys.bytes[(start * Self.size)...])
   }
 

@@ -10,7 +10,7 @@
     class var settings: String {
       """
       MDB_NOTLS, MDB_NORDAHEAD; .process: MDB_NOSYNC; a reader's transaction is renewed for each get, and serves all \
-      keys of a scan
+      keys of a scan; MDB_APPEND for keys in their order
       """
     }
     class var isWritingToTheMap: Bool { false }
@@ -82,10 +82,12 @@
     }
 
     func put(_ values: Values, for keys: Keys, _ range: Range<Int>, version: Int) throws {
+      // Sorted keys come in sorted batches, and only to a store that has none yet.
+      let flags = keys.isSorted ? UInt32(MDB_APPEND) : 0
       try write { transaction in
         for number in range {
           var (name, content) = (entry(keys[number]), entry(values.value(for: keys[number], version: version)))
-          try check(mdb_put(transaction, peer.database, &name, &content, 0))
+          try check(mdb_put(transaction, peer.database, &name, &content, flags))
         }
       }
     }

@@ -47,7 +47,7 @@ final class Inputs {
           key.loadUnaligned(fromByteOffset: 8, as: UInt64.self).bigEndian, number
         )
       }
-      return Keys(inputs.keys, picking: keyed.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.map(\.2))
+      return Keys(inputs.keys, picking: keyed.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.map(\.2), isSorted: true)
     }
   }
 
