@@ -42,12 +42,20 @@ public enum Files {
   }
 
   /// Open descriptors of this process that lead below a folder, and mappings of files there.
+  ///
+  /// What was retired while another test was reading goes when that test has read, which may take its time.
   public static func leaks(below path: String) throws -> [String] {
-    // What was retired while another test was reading goes with the next try.
-    for _ in 0..<1000 where Reclaimer.shared.pendingCount > 0 {
+    for _ in 0..<60_000 {
+      let isAllReclaimed = Reclaimer.shared.pendingCount == 0
+      let found = held(below: path)
+      if found.isEmpty || isAllReclaimed { return found }
       Reclaimer.shared.reclaim()
       usleep(2000)
     }
+    return held(below: path)
+  }
+
+  private static func held(below path: String) -> [String] {
     var found: [String] = []
     for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
       if let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + name),
