@@ -109,6 +109,15 @@ int64_t cairn_write_at(int descriptor, const void *bytes, size_t count, int64_t 
 #endif
 }
 
+static void advise(const void *memory, size_t byteCount, int advice) {
+  size_t before = (uintptr_t)memory % (size_t)sysconf(_SC_PAGESIZE);
+  madvise((char *)memory - before, byteCount + before, advice);
+}
+
+void cairn_advise_scattered(const void *memory, size_t byteCount) { advise(memory, byteCount, MADV_RANDOM); }
+
+void cairn_advise_needed(const void *memory, size_t byteCount) { advise(memory, byteCount, MADV_WILLNEED); }
+
 int cairn_populate(void *memory, size_t byteCount) {
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23  // Linux 5.14; older headers lack the name.

@@ -34,6 +34,13 @@ import Testing
     try store.close()
   }
 
+  /// Goal: what the log's size is compared with is memory that the process may use.
+  @Test func memoryOfThisProcess() throws {
+    let info = String(decoding: try Files.read("/proc/meminfo"), as: UTF8.self)
+    let total = try #require(Int(info.split(separator: " ", maxSplits: 2)[1]))
+    #expect((16 << 20...total << 10).contains(System.memoryBytes))
+  }
+
   private static var isOptimised: Bool {
     #if DEBUG
       return false

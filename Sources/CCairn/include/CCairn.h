@@ -122,6 +122,10 @@ int cairn_membarrier_register(void);
 
 // MARK: System calls
 
+/// Hints for mapped files: pages are needed here and there; all of this is needed soon.
+void cairn_advise_scattered(const void *memory, size_t byteCount);
+void cairn_advise_needed(const void *memory, size_t byteCount);
+
 /// Makes writes below `end` find their space. Returns 0, or -1 and errno.
 int cairn_reserve(int descriptor, int64_t start, int64_t byteCount);
 /// `pwrite` without libc's thread cancellation, which takes 40 ns where a process has a second thread.

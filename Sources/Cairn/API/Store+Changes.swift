@@ -20,6 +20,8 @@ public struct ChangeCursor: ~Copyable {
   private let engine: Engine
   private var segment: UInt64
   private var offset = SegmentHeader.recordsStart
+  /// The kernel has been asked for the segment up to here.
+  private var readAhead = 0
   /// Of the last change that was returned.
   public private(set) var sequence: UInt64
 
@@ -62,6 +64,11 @@ public struct ChangeCursor: ~Copyable {
         continue
       }
       let path = engine.directory.path + "/" + SegmentHeader.name(segment)
+      if offset >= readAhead {
+        // Where a mapping is read by the page.
+        readAhead = min(offset + Self.readAtOnce, memory.count)
+        memory.slice(offset, readAhead - offset).adviseNeeded()
+      }
       guard let record = LogScan.record(memory, salt: salt, at: offset) else {
         throw StoreError.damaged("the record is not what was written", file: path, at: offset)
       }
@@ -82,9 +89,12 @@ public struct ChangeCursor: ~Copyable {
     return nil
   }
 
+  private static let readAtOnce = 1 << 20
+
   private mutating func advance() {
     segment += 1
     offset = SegmentHeader.recordsStart
+    readAhead = 0
   }
 
   private func change(_ header: RecordHeader, _ memory: MemoryView, _ at: Int) -> Change {

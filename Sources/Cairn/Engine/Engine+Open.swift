@@ -169,6 +169,7 @@ extension Engine {
       try found.engine.continueLog(found)
       try found.engine.trimSealed(found)
     }
+    found.engine.adviseReading([])
     let spent = Int(truncatingIfNeeded: System.nanoseconds() - start)
     found.engine.count(.recoveryNanoseconds, spent)
     return found.engine

@@ -132,6 +132,7 @@ extension Engine {
       // Reserved space that was not needed; nothing stands there.
       try file.truncate(to: end)
     }
+    if !sealed.isEmpty { adviseReading(sealed.map(\.number)) }
     // As a rule a checkpoint does this. Until they are synced their files stay open, of which a process has few.
     let unsynced = catalog.withLock { $0.segments.count { $0.end != nil && $0.file != nil } }
     if unsynced >= Self.unsyncedFilesMax { try syncSealed() }

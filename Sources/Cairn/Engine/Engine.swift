@@ -161,6 +161,8 @@ struct SegmentCatalog {
 
   /// In order of their numbers, without gaps.
   var segments: [Segment] = []
+  /// Whether pages that are not in memory are read one by one.
+  var isLargerThanMemory = false
   /// The next segment, header written and synced.
   var prepared: PreparedSegment?
 

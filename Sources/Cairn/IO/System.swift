@@ -50,6 +50,39 @@ package enum System {
     unsafe _ = cairn_populate(view.pointer, view.count)
   }
 
+  /// Memory that this process may use: that of the machine, or what its group of processes (cgroup) is limited to, as
+  /// it was when this was asked for first.
+  package static let memoryBytes: Int = {
+    var least = sysconf(Int32(_SC_PHYS_PAGES)) * pageBytes
+    for line in text("/proc/self/cgroup").split(separator: "\n") {
+      // `0::/path` in version 2, `4:memory:/path` in version 1.
+      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard parts.count == 3 else { continue }
+      let files: [String]
+      if parts[1].isEmpty {
+        files = ["/sys/fs/cgroup\(parts[2])/memory.max", "/sys/fs/cgroup/memory.max"]
+      } else if parts[1] == "memory" {
+        files = ["\(parts[2])", ""].map { "/sys/fs/cgroup/memory\($0)/memory.limit_in_bytes" }
+      } else {
+        continue
+      }
+      for file in files {
+        if let limit = Int(text(file).prefix { $0 != "\n" }), limit > 0 { least = min(least, limit) }
+      }
+    }
+    return least
+  }()
+
+  /// The beginning of a file of the kernel; nothing if it cannot be read.
+  private static func text(_ path: String) -> String {
+    let file = retrying { Int(unsafe cairn_open_at(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0)) }
+    guard file >= 0 else { return "" }
+    defer { Glibc.close(Int32(file)) }
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = retrying { unsafe bytes.withUnsafeMutableBytes { unsafe read(Int32(file), $0.baseAddress, $0.count) } }
+    return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+  }
+
   static func release(page: UnsafeMutableRawPointer) { unsafe _ = munmap(page, pageBytes) }
 
   /// Random bytes from the kernel.

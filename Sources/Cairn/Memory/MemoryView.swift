@@ -122,6 +122,12 @@ package struct MemoryView {
     unsafe cairn_prefetch(base + offset)
   }
 
+  /// Lets the kernel read pages of a file one by one, and not their neighbours with them. Only a hint.
+  func adviseScattered() { unsafe cairn_advise_scattered(base, count) }
+
+  /// Lets the kernel begin to read all of it, if it stands in a file and not in memory. Only a hint.
+  func adviseNeeded() { unsafe cairn_advise_needed(base, count) }
+
   package func isZero(_ offset: Int, _ length: Int) -> Bool {
     for at in offset..<offset + length where load(at, as: UInt8.self) != 0 { return false }
     return true

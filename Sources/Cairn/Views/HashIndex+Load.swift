@@ -27,9 +27,13 @@ extension HashIndex {
     return isIntact
   }
 
+  private static let readAtOnce = 64 << 10
+
   private func isAsStored(_ shard: Int, _ table: BucketTable) -> Bool {
     guard let checkpoint = loaded.withLock({ $0 }) else { return false }
     let stored = checkpoint.shards[shard]
+    // Where a mapping is read by the page.
+    if table.byteCount >= Self.readAtOnce { table.view.adviseNeeded() }
     guard table.view.hash(seed: 0) == stored.checksum else { return false }
     // The checksum says that it is what somebody wrote; this, that it can be used at all.
     var entries = 0
