@@ -171,9 +171,11 @@ class Log:
     def read(self):
         if not self.numbers:
             raise Damaged(f"{self.store.path}: no segments")
-        segment = Segment(self.store, self.numbers[0])
+        if self.numbers[0] != 1:
+            raise Damaged(f"{self.store.path}: segment 1 is missing")
+        segment = Segment(self.store, 1)
         if segment.link and segment.link["previous"] != 0:
-            raise Damaged(f"{self.store.path}: segment {segment.link['previous']} is missing")
+            raise Damaged(f"{segment.path}: the first segment says that it follows another one")
         while True:
             following = segment.number + 1
             is_there = following in self.numbers
@@ -236,6 +238,10 @@ class Log:
 
     def refusal(self, segment, record, is_in_batch):
         """Why a valid record may not stand where it does (F1-REC-022)."""
+        if record.kind not in (1, 2, 3, 4):  # F1-REC-002
+            if not record.kind & 0x80:
+                raise NotSupported(f"{segment.path} at byte {record.at}: a record of kind {record.kind}")
+            return "before the link" if record.at == FIRST else None
         if record.is_operation:
             if record.sequence != self.sequence + 1:
                 return f"sequence {record.sequence} where {self.sequence + 1} is due"
@@ -253,9 +259,6 @@ class Log:
                 return "a seal cut short"
             if word(record.value, 0, 4) not in (1, 2):
                 raise NotSupported(f"{segment.path} at byte {record.at}: a seal of reason {word(record.value, 0, 4)}")
-            return None
-        if not record.kind & 0x80:  # F1-REC-002
-            raise NotSupported(f"{segment.path} at byte {record.at}: a record of kind {record.kind}")
         return None
 
     def apply(self, record):

@@ -25,6 +25,32 @@ import Testing
     #expect(history.powerFailures > Self.lives / 4, "seed \(seed)")
     #expect(history.lostCommits > 0, "seed \(seed)")
   }
+
+  /// Goal: what a session after a crash writes does not speak against what the crash has left.
+  /// Method: a session is killed; the next one syncs the older segments, as a checkpoint does in the background, goes on
+  /// writing, and the power fails. Nothing of it was promised to be on the disk: the store opens.
+  @Test func powerFailureAfterACrash() throws {
+    for seed in SeededRandom.seeds(100) {
+      var random = SeededRandom(seed: seed)
+      var options = Store.Options()
+      options.durability = .process
+      let first = SimulatedDisk()
+      let killed = Store(engine: try Engine.open("store", options, first))
+      try killed.put("value", for: "key")
+      let second = SimulatedDisk(first.crashed())
+      try killed.close()
+      let store = Store(engine: try Engine.open("store", options, second))
+      try store.engine.syncSealed()
+      for number in 0..<60 { try store.put([UInt8](repeating: 7, count: 200), for: "\(number)") }
+      let content = second.crashed().afterPowerFailure(&random)
+      try store.close()
+      let opened = Result { () throws(StoreError) in try Engine.open("store", options, SimulatedDisk(content)) }
+      switch opened {
+      case .success(let engine): try engine.close()
+      case .failure(let error): Issue.record("seed \(seed): \(error)")
+      }
+    }
+  }
 }
 
 /// What was done to one store, over all its sessions.

@@ -217,6 +217,10 @@ extension Engine {
         previousDurable: UInt64(last.durable), epoch: log.epoch)
       try begin(next, link, atLeast: 0)
       try flush()
+      // No seal says where the segment before this one ends, only the link does. Records that come after it may tell
+      // that earlier segments are on the disk, and then it must be.
+      if let file = log.file { try sync(file) }
+      log.durable = log.position
     }
     published.store(log.address, ordering: .releasing)
   }

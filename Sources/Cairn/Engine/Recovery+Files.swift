@@ -17,9 +17,9 @@ extension Recovery {
     let whole = numbers.enumerated().prefix { $0.element == first &+ UInt64($0.offset) }.map(\.element)
     // The first in the log is the one to tell of.
     var trouble: StoreError?
-    if whole.count < numbers.count {
-      trouble = .damaged(
-        "a segment is missing", file: directory.path + "/" + SegmentHeader.name(first + UInt64(whole.count)))
+    let missing = first == 1 ? first + UInt64(whole.count) : 1
+    if first != 1 || whole.count < numbers.count {
+      trouble = .damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(missing))
     }
     // The last one first: what is found in one was written after everything in those before it, which are looked at
     // later and so have it.

@@ -197,9 +197,10 @@ struct Recovery {
     for file in files {
       replay.engine.segments.set(SegmentTable.slot(file.number), file.view, salt: file.header.salt)
     }
-    if start == 0 && offset == SegmentHeader.recordsStart, let link = files.first?.link, link.previous != 0 {
-      note(
-        .damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(link.previous)))
+    if start == 0 && offset == SegmentHeader.recordsStart, let link = files.first?.link, link.previous != 0,
+      let path = files.first?.path
+    {
+      note(.damaged("the first segment says that it follows another one", file: path, at: offset))
     }
     var offset = offset
     for index in files.indices.dropFirst(start) {
@@ -271,6 +272,11 @@ struct Recovery {
   ) throws(StoreError) -> String? {
     let header = record.header
     let isFirst = record.offset == SegmentHeader.recordsStart
+    if !header.isKnownKind {
+      // Before anything else is asked of it: what else is right for it, only a newer version knows.
+      guard header.isSkippable else { throw file.unknown("records of the kind \(header.kind)", record.offset) }
+      return isFirst ? "a segment begins without a link" : nil
+    }
     let value = file.view.slice(record.offset + header.valueOffset, header.valueByteCount)
     if header.isOperation {
       guard header.sequence == cursor.sequence &+ 1 else {
@@ -294,20 +300,15 @@ struct Recovery {
     guard header.sequence == cursor.sequence, cursor.batch == nil else {
       return "a mark of the log stands within a batch or out of sequence"
     }
-    switch header.kind {
-    case RecordHeader.Kind.link:
+    if header.kind == RecordHeader.Kind.link {
       guard isFirst, let link = LinkValue(decoding: value) else { return "a link is out of place" }
       cursor.epoch = max(cursor.epoch, link.epoch)
       cursor.seal = nil
-    case RecordHeader.Kind.seal:
+    } else {
       guard let seal = SealValue(decoding: value) else { return "a seal is cut short" }
       guard seal.isKnown else { throw file.unknown("seals of the reason \(seal.reason)", record.offset) }
       cursor.epoch = max(cursor.epoch, seal.epoch)
       cursor.seal = seal
-    case let kind where kind & RecordHeader.Kind.skippable != 0:
-      break
-    default:
-      throw file.unknown("records of the kind \(header.kind)", record.offset)
     }
     return nil
   }

@@ -37,4 +37,10 @@ struct LogScan {
 
 extension RecordHeader {
   package var isOperation: Bool { kind == Kind.put || kind == Kind.delete }
+
+  /// Whether this version knows what the record is.
+  package var isKnownKind: Bool { isOperation || kind == Kind.seal || kind == Kind.link }
+
+  /// Whether those who do not know what it is may go on as if it were not there.
+  package var isSkippable: Bool { kind & Kind.skippable != 0 }
 }

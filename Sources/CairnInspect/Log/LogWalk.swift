@@ -69,7 +69,12 @@ struct LogWalk<Visitor: LogVisitor> {
       return note(.damaged, "the store has no segments", store.path)
     }
     var opened = try open(first)
-    if let previous = try opened.reader?.link()?.value.previous, previous != 0 { noteMissing(previous) }
+    if first != 1 {
+      noteMissing(1)
+    } else if let reader = opened.reader, let previous = try reader.link()?.value.previous, previous != 0 {
+      note(
+        .damaged, "the first segment says that it follows another one", reader.path, SegmentHeader.recordsStart)
+    }
     // A log that has lost its beginning cannot be understood by its sequences, but it can be checked.
     cursor.isAdrift = report.damage != nil && depth == .everything
     while true {
@@ -231,25 +236,24 @@ struct LogWalk<Visitor: LogVisitor> {
       cursor.isAdrift = false
       cursor.sequence = header.isOperation ? header.sequence &- 1 : header.sequence
     }
+    if !header.isKnownKind {
+      guard header.isSkippable else { throw unknown("records of the kind \(header.kind)", record, reader) }
+      return isFirst ? refuse("a segment begins without a link") : true
+    }
     if header.isOperation { return try acceptOperation(record, reader, isFirst: isFirst) }
     guard header.sequence == cursor.sequence, cursor.batch == nil else {
       return refuse("a mark of the log stands within a batch or out of sequence")
     }
-    switch header.kind {
-    case RecordHeader.Kind.link:
+    if header.kind == RecordHeader.Kind.link {
       guard isFirst, let link = LinkValue(decoding: record.value) else { return refuse("a link is out of place") }
       report.epoch = max(report.epoch, link.epoch)
       (cursor.isClosed, cursor.isContinued) = (false, false)
-    case RecordHeader.Kind.seal:
+    } else {
       guard let seal = SealValue(decoding: record.value) else { return refuse("a seal is cut short") }
       guard seal.isKnown else { throw unknown("seals of the reason \(seal.reason)", record, reader) }
       report.epoch = max(report.epoch, seal.epoch)
       cursor.isClosed = seal.reason == SealValue.Reason.closed
       cursor.isContinued = seal.reason == SealValue.Reason.continued
-    case let kind where kind & RecordHeader.Kind.skippable != 0:
-      break
-    default:
-      throw unknown("records of the kind \(header.kind)", record, reader)
     }
     return true
   }
