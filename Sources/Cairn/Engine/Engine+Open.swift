@@ -218,9 +218,9 @@ extension Engine {
       try begin(next, link, atLeast: 0)
       try flush()
       // No seal says where the segment before this one ends, only the link does. Records that come after it may tell
-      // that earlier segments are on the disk, and then it must be.
+      // that earlier segments are on the disk, and then it must be. None tells of the link itself, which would say the
+      // same of the segment before.
       if let file = log.file { try sync(file) }
-      log.durable = log.position
     }
     published.store(log.address, ordering: .releasing)
   }
