@@ -27,8 +27,8 @@ import Testing
   }
 
   /// Goal: what a session after a crash writes does not speak against what the crash has left.
-  /// Method: a session is killed; the next one syncs the older segments, as a checkpoint does in the background, goes on
-  /// writing, and the power fails. Nothing of it was promised to be on the disk: the store opens.
+  /// Method: a session is killed; the next one syncs the older segments, as a checkpoint does in the background, goes
+  /// on writing, and the power fails. Nothing of it was promised to be on the disk: the store opens.
   @Test func powerFailureAfterACrash() throws {
     for seed in SeededRandom.seeds(40) {
       var random = SeededRandom(seed: seed)
