@@ -157,6 +157,27 @@ import Testing
     #expect(verified.code == 3, "\(verified.text) \(verified.errors)")
   }
 
+  /// F1-REC-002: behind damage, where the next record tells the sequence, one that is skipped does not.
+  @Test func aSkippedRecordBehindDamage() throws {
+    var log = try log(
+      ForgedLog.put(2, "b", "2"), Record(sequence: 50, kind: 0x85, value: [1, 2, 3]), ForgedLog.put(3, "c", "3"))
+    log.flip(log.offsets[2] + 33)
+    try expectDamage(log, at: log.offsets[2], before: ["a"])
+    let verified = try Tool.run("verify", log.path)
+    #expect(!verified.text.contains("is due"), "\(verified.text)")
+  }
+
+  /// F1-END-004: the first segment is lost, and one that was made in advance is all that is left.
+  @Test func theFirstSegmentIsMissing() throws {
+    let log = try log()
+    try log.withoutItsFirstPage(number: 2, upTo: 512).write("segment-00000002.log")
+    Files.remove(log.path + "/segment-00000001.log")
+    let error = #expect(throws: StoreError.self) { try opened(log.path, .mustExist).close() }
+    #expect(error?.code == .damaged && error?.file == log.path + "/segment-00000001.log")
+    let verified = try Tool.run("verify", log.path)
+    #expect(verified.code == 3 && verified.text.contains("segment-00000001.log: a segment is missing"))
+  }
+
   @Test func whatANewerVersionMayWrite() throws {
     // F1-REC-002, F1-SEG-003, and reasons of seals (4.3).
     try expectNotSupported(try log(Record(sequence: 1, kind: 9)))
@@ -166,10 +187,17 @@ import Testing
       log.setHeaderByte(offset, 1)
       try expectNotSupported(log)
     }
+    let b = Array("b".utf8)
+    // Before its place is judged: what is right for it, only a newer version knows.
+    try expectNotSupported(try log(Record(sequence: 2, kind: 9, key: b)))
+    try expectNotSupported(try log(Record(sequence: 2, key: b, flags: 1), Record(sequence: 3, kind: 9, key: b)))
+    try expectWhole(
+      try log(
+        Record(sequence: 2, key: b, flags: 1), Record(sequence: 77, kind: 0x85, key: b, flags: 0xFFFE),
+        ForgedLog.put(3, "c", "3")), ["a", "b", "c"])
     // Skipped: kinds with bit 7, flags from 9 on, items (F1-REC-003).
     try expectWhole(
       try log(Record(sequence: 1, kind: 0x85, value: [1, 2, 3]), ForgedLog.put(2, "b", "2")), ["a", "b"])
-    let b = Array("b".utf8)
     try expectWhole(try log(Record(sequence: 2, key: b, flags: 0xFE00, fields: [7, 1, 0, 0, 0, 0, 0, 0])), ["a", "b"])
   }
 

@@ -232,13 +232,13 @@ struct LogWalk<Visitor: LogVisitor> {
   private mutating func accept(_ record: LogRecord, _ reader: SegmentReader) throws(StoreError) -> Bool {
     let header = record.header
     let isFirst = record.offset == SegmentHeader.recordsStart
-    if cursor.isAdrift {
-      cursor.isAdrift = false
-      cursor.sequence = header.isOperation ? header.sequence &- 1 : header.sequence
-    }
     if !header.isKnownKind {
       guard header.isSkippable else { throw unknown("records of the kind \(header.kind)", record, reader) }
       return isFirst ? refuse("a segment begins without a link") : true
+    }
+    if cursor.isAdrift {
+      cursor.isAdrift = false
+      cursor.sequence = header.isOperation ? header.sequence &- 1 : header.sequence
     }
     if header.isOperation { return try acceptOperation(record, reader, isFirst: isFirst) }
     guard header.sequence == cursor.sequence, cursor.batch == nil else {
