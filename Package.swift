@@ -24,6 +24,8 @@ let package = Package(
     // `Data` as key and value, for programs that use Foundation anyway.
     .target(name: "CairnFoundation", dependencies: ["Cairn"], swiftSettings: settings),
     .target(name: "CairnInspect", dependencies: ["Cairn"], swiftSettings: settings),
+    // Command lines: parsing, help, completion, manual page.
+    .target(name: "CairnArguments", swiftSettings: settings),
     .executableTarget(name: "kvdump", dependencies: ["Cairn", "CairnInspect"], swiftSettings: settings),
     .executableTarget(name: "cairn-demo", dependencies: ["Cairn"], swiftSettings: settings),
     .target(name: "CAllocations", path: "Tests/CAllocations"),
