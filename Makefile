@@ -4,12 +4,13 @@ SWIFT_FLAGS = -Xswiftc -warnings-as-errors
 SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests
 BENCHMARKS = Benchmarks/.build/release
 
-.PHONY: help demo test lint bench bench-quick bench-own costs sanitize clean
+.PHONY: help demo test golden lint bench bench-quick bench-own costs sanitize clean
 
 help:
 	@echo 'make demo      analyse the files of a folder through a store, and survive a kill -9'
 	@echo 'make test      all tests, in debug and in release, and the concurrent ones under the thread sanitizer'
 	@echo 'make lint      swift format, strictly'
+	@echo 'make golden    writes the stores of Formats/v1 that are missing, and the manual page of kvdump'
 	@echo 'make costs     instructions, allocations, system calls and bytes of operations, against what is allowed'
 	@echo 'make bench     the figures of the README: Cairn and other engines side by side (an hour, 40 GB of disk)'
 	@echo 'make bench-quick  the part of it that the targets are about (under 4 minutes)'
@@ -29,6 +30,12 @@ test:
 	.ci/swift-test -c release -Xswiftc -enable-testing $(SWIFT_FLAGS) --scratch-path .build/testing
 	.ci/swift-test --sanitize=thread --scratch-path .build/thread --filter Concurren
 	.ci/swift-test --package-path Benchmarks $(SWIFT_FLAGS)
+
+golden:
+	@.ci/prerequisites
+	swift build
+	swift run --skip-build cairn-golden Formats/v1
+	swift run --skip-build kvdump manual > Sources/kvdump/kvdump.1
 
 lint:
 	@.ci/prerequisites
@@ -52,6 +59,7 @@ bench-quick:
 
 bench-own:
 	@.ci/prerequisites
+	swift build -c release --product kvdump
 	swift build -c release --package-path Benchmarks --product cairn-bench
 	$(BENCHMARKS)/cairn-bench
 

@@ -23,16 +23,23 @@ let package = Package(
     .target(name: "Cairn", dependencies: ["CCairn"], swiftSettings: settings),
     // `Data` as key and value, for programs that use Foundation anyway.
     .target(name: "CairnFoundation", dependencies: ["Cairn"], swiftSettings: settings),
-    .target(name: "CairnInspect", dependencies: ["Cairn"], swiftSettings: settings),
+    .systemLibrary(name: "CZstd"),
+    .target(name: "CairnInspect", dependencies: ["CZstd", "Cairn"], swiftSettings: settings),
     // Command lines: parsing, help, completion, manual page.
     .target(name: "CairnArguments", swiftSettings: settings),
-    .executableTarget(name: "kvdump", dependencies: ["Cairn", "CairnInspect"], swiftSettings: settings),
+    .executableTarget(
+      name: "kvdump", dependencies: ["Cairn", "CairnArguments", "CairnInspect"], exclude: ["kvdump.1"],
+      swiftSettings: settings),
     .executableTarget(name: "cairn-demo", dependencies: ["Cairn"], swiftSettings: settings),
     .target(name: "CAllocations", path: "Tests/CAllocations"),
     .target(name: "CairnTestSupport", dependencies: ["Cairn"], path: "Tests/CairnTestSupport", swiftSettings: settings),
     // The process that dies in tests of crashes.
     .executableTarget(
       name: "cairn-test-writer", dependencies: ["Cairn", "CairnTestSupport"], path: "Tests/cairn-test-writer",
+      swiftSettings: settings),
+    // Writes the stores of `Formats/v1`.
+    .executableTarget(
+      name: "cairn-golden", dependencies: ["Cairn", "CairnInspect", "CairnTestSupport"], path: "Tests/cairn-golden",
       swiftSettings: settings),
     .testTarget(
       name: "CairnTests", dependencies: ["CAllocations", "Cairn", "CairnFoundation", "CairnTestSupport"],
@@ -41,8 +48,11 @@ let package = Package(
       name: "CairnCrashTests", dependencies: ["Cairn", "CairnTestSupport", "cairn-test-writer"],
       swiftSettings: settings),
     .testTarget(
-      name: "ToolTests", dependencies: ["Cairn", "CairnInspect", "CairnTestSupport", "kvdump", "cairn-demo"],
-      swiftSettings: settings),
+      name: "ToolTests",
+      dependencies: [
+        "Cairn", "CairnArguments", "CairnInspect", "CairnTestSupport", "cairn-demo",
+        "cairn-golden", "kvdump",
+      ], swiftSettings: settings),
     .testTarget(name: "RepositoryTests", swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

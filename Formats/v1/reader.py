@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
 """Reads a store of format 1. Written from SPEC.md alone, to prove that it suffices; shares nothing with the engine.
 
-usage: reader.py dump PATH      what the store holds: a line for each entry, in the order of the keys: key, version,
-                                deadline (or -), value; key and value in hexadecimal, a lone dot if empty
+usage: reader.py dump PATH      what the store holds, as section 8 says
        reader.py verify PATH    one line: clean, damaged and where, or not supported and why
 
 Exit status: 0 clean, 3 damaged (what comes before the damage is dumped), 4 not supported, 1 anything else.
 Needs libxxhash (XXH3 is not in Python's library) and memory for the largest segment.
 """
+import base64
 import ctypes
 import ctypes.util
+import json
 import os
 import re
 import struct
 import sys
+import time
 
 MASK = (1 << 64) - 1
 MAGIC = b"\x89CAIRN\r\n\x1a\n"
@@ -40,9 +42,14 @@ def word(data, at, size=8):
     return int.from_bytes(data[at : at + size], "little")
 
 
-def check_major(data, what):
-    if word(data, 16, 2) != 1:
-        raise NotSupported(f"{what} of major version {word(data, 16, 2)}")
+def check_header(data, name, magic, length):
+    """F1-HDR-001."""
+    if len(data) < length or data[:16] != MAGIC + magic:
+        raise Damaged(f"{name}: cut short, or another magic")
+    if word(data, 16, 2) != 1 or word(data, 20, 4) != length:
+        raise NotSupported(f"{name}: major version {word(data, 16, 2)}, {word(data, 20, 4)} bytes")
+    if word(data, length - 8) != hash64(data[: length - 8], 0):
+        raise Damaged(f"{name}: the checksum of the header")
 
 
 class Store:
@@ -51,18 +58,26 @@ class Store:
     def __init__(self, path):
         self.path = path
         name = os.path.join(path, "STORE")
-        if not os.path.isfile(name):
-            raise Damaged(f"{name}: missing")
+        if not os.path.isfile(name):  # F1-STO-003
+            if any(holds_a_record(path, name) for name in os.listdir(path)):
+                raise Damaged(f"{name}: missing")
+            raise NotSupported(f"{path}: no store")
         data = read_file(name)
-        if len(data) < 4096 or data[:16] != MAGIC + b"STORE ":
-            raise Damaged(f"{name}: cut short, or another magic")
-        check_major(data, "a store")
-        if word(data, 4088) != hash64(data[:4088], 0):
-            raise Damaged(f"{name}: checksum")
+        check_header(data, name, b"STORE ", 4096)
         if word(data, 24):  # F1-STO-002
             raise NotSupported(f"incompatible features {word(data, 24):#x}")
         self.identifier = data[48:64]
         self.seed = word(data, 64)
+
+
+def segment_path(path, number):
+    return os.path.join(path, f"segment-{number:08}.log")
+
+
+def holds_a_record(path, name):
+    if not re.match(r"segment-\d{8,}\.log$", name):
+        return False
+    return name != "segment-00000001.log" or any(read_file(os.path.join(path, name))[FIRST : FIRST + 32])
 
 
 class Segment:
@@ -70,17 +85,13 @@ class Segment:
 
     def __init__(self, store, number):
         self.number = number
-        self.path = os.path.join(store.path, f"segment-{number:08}.log")
+        self.path = segment_path(store.path, number)
         self.data = read_file(self.path)
         data = self.data
-        if len(data) < FIRST or data[:16] != MAGIC + b"LOG   ":
-            raise Damaged(f"{self.path}: cut short, or another magic")
-        check_major(data, "a segment")
+        check_header(data, self.path, b"LOG   ", FIRST)
         is_number = 0 < number < 1 << 32 and number % 65536  # F1-SEG-001
-        if word(data, 248) != hash64(data[:248], 0) or data[24:40] != store.identifier or word(data, 40) != number:
-            raise Damaged(f"{self.path}: checksum of the header, or not its place")
-        if not is_number:
-            raise Damaged(f"{self.path}: no segment has this number")
+        if data[24:40] != store.identifier or word(data, 40) != number or not is_number:
+            raise Damaged(f"{self.path}: not its place")
         self.salt = word(data, 56)
         if word(data, 72):  # F1-SEG-003
             raise NotSupported(f"{self.path}: kind {word(data, 72, 4)}, features {word(data, 76, 4):#x}")
@@ -100,18 +111,25 @@ class Segment:
         seed = self.salt ^ (at * 0x9E3779B97F4A7C15 & MASK)
         return record if record.checksum == hash64(self.data[at + 8 : record.end], seed) else None
 
-    def proves(self, start, last_sequence, reach, is_proof):
-        """Whether a valid record at any multiple of 8 proves something (section 6)."""
-        for at in range(start, len(self.data) - 31, 8):
-            if self.data[at + 22] == 0:
+    def proves(self, start, search, is_proof):
+        """Whether a valid record at any multiple of 8 proves something, or it would take too long to say (section 6)."""
+        at = start
+        while at + 32 <= len(self.data):
+            # Nearly all is none: a record is only looked at where its kind and its sequence could be one's.
+            is_likely = self.data[at + 22] and 0 <= word(self.data, at + 8) - search.sequence <= search.reach // 32 + 1
+            at += 8
+            if not is_likely:
                 continue
-            durable = word(self.data, at + 28, 4) * 8
-            sequence = word(self.data, at + 8)
-            if durable > at or not last_sequence <= sequence <= last_sequence + reach // 32:
+            claim = Record(self.data, at - 8)
+            if claim.end > len(self.data) or claim.value_length > 1 << 30 or claim.durable > claim.at:
                 continue
-            record = self.record(at, len(self.data))
-            if record and is_proof(record):
+            search.budget -= claim.end - claim.at
+            if search.budget < 0:
                 return True
+            if record := self.record(claim.at, len(self.data)):
+                if is_proof(record):
+                    return True
+                at = record.end
         return False
 
 
@@ -146,6 +164,13 @@ class Record:
         return struct.unpack("<q", self.fields[:8])[0] if self.flags & 2 else None
 
 
+class Search:
+    """What section 6 looks for behind the end of the log, and how long."""
+
+    def __init__(self, sequence, reach):
+        self.sequence, self.reach, self.budget = sequence, reach, 16 * reach
+
+
 def read_file(name):
     with open(name, "rb") as file:
         return file.read()
@@ -165,8 +190,10 @@ class Log:
         self.checkpoint = Checkpoint.open(store)
         try:
             self.read()
+            if self.checkpoint and not self.checkpoint.is_covered:  # F1-CHK-002
+                raise Damaged(f"{store.path}: the log is not the one that the checkpoint covers")
         except Damaged as damage:
-            self.damage = str(damage)
+            self.damage = self.damage or str(damage)
 
     def read(self):
         if not self.numbers:
@@ -175,7 +202,7 @@ class Log:
             raise Damaged(f"{self.store.path}: segment 1 is missing")
         segment = Segment(self.store, 1)
         if segment.link and segment.link["previous"] != 0:
-            raise Damaged(f"{segment.path}: the first segment says that it follows another one")
+            self.damage = f"{segment.path}: the first segment says that it follows another one"
         while True:
             following = segment.number + 1
             is_there = following in self.numbers
@@ -200,8 +227,9 @@ class Log:
     def read_segment(self, segment, after):
         """Returns where reading stopped, the last record's checksum, and whether the log goes on in the next one."""
         link = after.link if after else None
-        if link and (link["previous"] != segment.number or link["previous_end"] < FIRST):
-            raise Damaged(f"{after.path}: does not follow the segment before it")
+        if link and (link["previous"] != segment.number or link["previous_end"] < FIRST):  # F1-REC-042
+            self.damage = self.damage or f"{after.path}: does not follow the segment before it"
+            link = None
         limit = min(link["previous_end"], len(segment.data)) if link else len(segment.data)
         at, checksum, batch = FIRST, 0, None
         self.seal = None
@@ -227,6 +255,8 @@ class Log:
             elif record.kind == 4:
                 self.seal = None
             at, checksum = record.end, record.checksum
+            if self.checkpoint and self.checkpoint.last == (segment.number, record.at, at, checksum):
+                self.checkpoint.is_covered = True
         if batch is not None:  # F1-REC-021
             at, checksum = batch[0], batch[2]
             self.drop(batch)
@@ -270,12 +300,13 @@ class Log:
         """F1-END-002: was the place where reading stopped on the disk?"""
         reason = None
         link = after.link if after else None
-        reach = sum(os.path.getsize(os.path.join(self.store.path, f"segment-{n:08}.log")) for n in [segment.number] + later)
+        sizes = (os.path.getsize(segment_path(self.store.path, number)) for number in [segment.number] + later)
+        search = Search(self.sequence, sum(sizes) - end)
         if link and (link["previous_durable"] > end or link["previous_end"] == end):
             reason = "the next segment's link"
-        elif self.checkpoint and (segment.number, end) < self.checkpoint:
+        elif self.checkpoint and (segment.number, end) < self.checkpoint.end:
             reason = "a checkpoint"
-        elif segment.proves(end, self.sequence, reach, lambda record: record.durable > end):
+        elif segment.proves(end, search, lambda record: record.durable > end):
             reason = "a later record"
         else:
             sealed_for = self.seal[2] if self.seal and self.seal[0] == 2 else None
@@ -284,7 +315,7 @@ class Log:
                     break
                 other = Segment(self.store, number)
                 flag = 0 if number == sealed_for else 1 << 8
-                if other.proves(FIRST, self.sequence, reach, lambda r: r.durable > FIRST or r.flags & flag):
+                if other.proves(FIRST, search, lambda r: r.durable > FIRST or r.flags & flag):
                     reason = f"segment {number}"
                     break
         if reason:
@@ -303,32 +334,47 @@ class Checkpoint:
 
     @staticmethod
     def open(store):
-        """Where the log was when a checkpoint of this store was written, if there is a usable one (F1-CHK-001, 002)."""
-        name = os.path.join(store.path, "index.checkpoint")
-        if not os.path.isfile(name):
+        """The checkpoint, if there is one of this log (F1-CHK-001)."""
+        try:
+            return Checkpoint(store, read_file(os.path.join(store.path, "index.checkpoint")))
+        except (FileNotFoundError, Damaged, NotSupported):
             return None
-        data = read_file(name)
-        if len(data) < 4096 or data[:16] != MAGIC + b"INDEX " or word(data, 16, 2) != 1:
-            return None
-        if word(data, 4088) != hash64(data[:4088], 0) or data[24:40] != store.identifier:
-            return None
-        if word(data, 40) != store.seed or word(data, 160) or word(data, 128, 4) != 1024:
-            return None
+
+    def __init__(self, store, data):
+        check_header(data, "checkpoint", b"INDEX ", 4096)
         directory, table = data[4096 : 4096 + 1024 * 32], data[word(data, 144) :]
-        if len(table) != word(data, 132, 4) * 48 or hash64(directory, 0) != word(data, 136):
-            return None
-        if hash64(table, 0) != word(data, 152):
-            return None
-        for at in range(0, len(table), 48):
-            number, salt = struct.unpack_from("<QQ", table, at)
-            path = os.path.join(store.path, f"segment-{number:08}.log")
-            if os.path.isfile(path) and word(read_file(path)[:256], 56) != salt:
-                return None  # another history
-        return struct.unpack_from("<QQ", data, 80)
+        is_whole = (
+            len(table) == word(data, 132, 4) * 48
+            and hash64(directory, 0) == word(data, 136)
+            and hash64(table, 0) == word(data, 152)
+        )
+        is_ours = data[24:40] == store.identifier and word(data, 40) == store.seed
+        if not is_whole or not is_ours or word(data, 160) or word(data, 128, 4) != 1024:
+            raise Damaged("checkpoint: not whole, not of this store, or not understood")
+        self.end = struct.unpack_from("<QQ", data, 80)
+        last_at, last_checksum = struct.unpack_from("<QQ", data, 104)
+        self.last = (self.end[0], last_at, self.end[1], last_checksum)
+        self.is_covered = False
+        segments = list(struct.iter_unpack("<6Q", table))
+        if [segment[0] for segment in segments] != list(range(1, self.end[0] + 1)):
+            raise Damaged("checkpoint: other segments than those up to its end")
+        for number, salt, *_ in segments:
+            name = segment_path(store.path, number)
+            if os.path.isfile(name) and word(read_file(name)[:256], 56) != salt:
+                raise Damaged("checkpoint: of another history")
 
 
-def show(data):
-    return data.hex() if data else "."
+def member(name, data):
+    """F1-DMP-001, 002."""
+    try:
+        return f'"{name}": {json.dumps(data.decode())}'
+    except UnicodeDecodeError:
+        return f'"{name}Base64": "{base64.b64encode(data).decode()}"'
+
+
+def line(record):
+    deadline = "" if record.deadline is None else f', "deadline": {record.deadline}'
+    return f'{{{member("key", record.key)}, {member("value", record.value)}, "version": {record.sequence}{deadline}}}'
 
 
 def main(arguments):
@@ -339,13 +385,15 @@ def main(arguments):
         log = Log(Store(arguments[1]))
         status = 0
         if arguments[0] == "dump":
-            for key, record in sorted(log.entries.items()):
+            now = time.time() * 1000
+            for record in sorted(log.entries.values(), key=lambda record: record.sequence):
+                if record.deadline is not None and record.deadline <= now:
+                    continue
                 if not record.is_understood:
-                    print(f"not supported: the value of {show(key)} at byte {record.at}", file=sys.stderr)
+                    print(f"not supported: the value at byte {record.at}", file=sys.stderr)
                     status = 4
                     continue
-                deadline = "-" if record.deadline is None else record.deadline
-                print(show(key), record.sequence, deadline, show(record.value))
+                print(line(record))
         if log.damage:
             print(f"damaged: {log.damage}", file=sys.stderr if arguments[0] == "dump" else sys.stdout)
             return 3

@@ -55,3 +55,8 @@ struct Findings {
 
   func first(_ severity: Finding.Severity) -> Finding? { all.first { $0.severity == severity } }
 }
+
+/// A number and what is counted.
+func counted(_ number: Int, _ singular: String, _ plural: String? = nil) -> String {
+  "\(number) \(number == 1 ? singular : plural ?? singular + "s")"
+}

@@ -8,6 +8,8 @@ package struct StoreDirectory {
 
   package let path: String
   package let header: StoreHeader
+  /// Why the header had to be made up, if it had.
+  private(set) var headerFinding: Finding?
   let directory: any Directory
 
   /// - Throws: `.notAStore` if there is something else or nothing in the directory; `.notFound` if there is no
@@ -26,6 +28,49 @@ package struct StoreDirectory {
     let window = FileWindow(file, byteCount: min(try file.byteCount(), StoreHeader.byteCount))
     let view = try window.bytes(at: 0, window.byteCount) ?? .empty
     header = try StoreHeader(decoding: view, file: file.path, forWriting: false)
+  }
+
+  /// The same for a store whose file of that name may be damaged or missing: then its segments tell which store it is.
+  ///
+  /// - Throws: `.unsupportedFormat` also for features that older versions may read: what is saved would lack them.
+  package init(salvaging path: String) throws(StoreError) { self = try Self.salvage(path) }
+
+  private init(path: String, header: StoreHeader, directory: any Directory) {
+    self.path = path
+    self.header = header
+    self.directory = directory
+  }
+
+  private static func salvage(_ path: String) throws(StoreError) -> StoreDirectory {
+    let opened: StoreDirectory
+    do throws(StoreError) { opened = try StoreDirectory(opening: path) } catch {
+      guard error.code == .damaged else { throw error }
+      let directory = try PosixFileSystem().openDirectory(path, creating: nil)
+      guard let header = try headerFromSegments(directory) else { throw error }
+      var store = StoreDirectory(path: path, header: header, directory: directory)
+      store.headerFinding = Finding(error)
+      return store
+    }
+    guard opened.header.readOnlyCompatible == 0 else {
+      throw StoreError(
+        .unsupportedFormat, "the store has features of a newer version, which a repair would lose", file: path)
+    }
+    return opened
+  }
+
+  private static func headerFromSegments(_ directory: any Directory) throws(StoreError) -> StoreHeader? {
+    var doubtful: StoreHeader?
+    for number in try directory.names().compactMap(SegmentHeader.number).sorted() {
+      guard let file = try directory.open(SegmentHeader.name(number), forWriting: false) else { continue }
+      let window = FileWindow(file, byteCount: try file.byteCount())
+      guard let view = try window.bytes(at: 0, SegmentHeader.byteCount, readAhead: 0) else { continue }
+      if let segment = try? SegmentHeader(decoding: view, file: file.path) {
+        return StoreHeader(identifier: segment.store, hashSeed: 0, created: segment.created)
+      }
+      // Better than nothing: with it, records can still be found by their checksums.
+      doubtful = StoreHeader(identifier: StoreIdentifier(low: 0, high: 0), hashSeed: 0, created: 0)
+    }
+    return doubtful
   }
 
   /// What to say about a directory without the file that makes it a store.
@@ -64,13 +109,32 @@ package struct StoreDirectory {
     return result
   }
 
-  private static func isOwn(_ name: String) -> Bool {
-    name == StoreHeader.name || name == CheckpointHeader.name || name == lockName
-      || SegmentHeader.number(name) != nil
+  private static func isOwn(_ name: String) -> Bool { name == lockName || hasChecksums(name) }
+
+  /// Whether a file of this name holds what the store knows.
+  static func hasChecksums(_ name: String) -> Bool {
+    name == StoreHeader.name || name == CheckpointHeader.name || SegmentHeader.number(name) != nil
   }
 
-  /// Who has the store open for writing, as they wrote it down; `nil` if nobody has.
-  func lockHolder() throws(StoreError) -> String? {
+  /// Whether somebody has the store open for writing.
+  enum Lock: Equatable {
+    case free
+    /// By whom, as they wrote it down.
+    case held(String)
+    /// Its file may not be looked at.
+    case unknown
+  }
+
+  func lock() throws(StoreError) -> Lock {
+    do throws(StoreError) {
+      return try lockHolder().map { .held($0) } ?? .free
+    } catch {
+      guard error.code == .permissionDenied else { throw error }
+      return .unknown
+    }
+  }
+
+  private func lockHolder() throws(StoreError) -> String? {
     guard try PosixFileSystem().isLocked(filePath(Self.lockName)) else { return nil }
     guard let file = try directory.open(Self.lockName, forWriting: false) else { return nil }
     let window = FileWindow(file, byteCount: min(try file.byteCount(), 256))
@@ -81,7 +145,10 @@ package struct StoreDirectory {
   /// Sizes of all files together. Space that is reserved counts, as it does on the disk.
   func byteCountOnDisk() throws(StoreError) -> Int { try byteCount { _ in true } }
 
-  func byteCountOfSegments() throws(StoreError) -> Int { try byteCount { SegmentHeader.number($0) != nil } }
+  /// - Parameter first: those with lower numbers do not count.
+  func byteCountOfSegments(from first: UInt64 = 0) throws(StoreError) -> Int {
+    try byteCount { name in SegmentHeader.number(name).map { $0 >= first } ?? false }
+  }
 
   private func byteCount(where isCounted: (String) -> Bool) throws(StoreError) -> Int {
     var sum = 0

@@ -32,14 +32,39 @@ extension Summary {
   private var closing: String {
     if let damage = log.damage { return "damaged: " + damage.message }
     if log.isClosed { return "clean" }
-    return lockHolder == nil ? "not closed: the process that wrote it crashed or was killed" : "not closed: in use"
+    switch lock {
+    case .free: return "not closed: the process that wrote it crashed or was killed"
+    case .held: return "not closed: in use"
+    case .unknown: return "not closed: in use, or the process that wrote it crashed or was killed"
+    }
+  }
+
+  private var lockText: String {
+    switch lock {
+    case .free: "free"
+    case .held(let holder): "held by \(Escaping.text(holder))"
+    case .unknown: "unknown, as its file may not be opened"
+    }
+  }
+
+  private var lockJSON: (state: String, holder: String?) {
+    switch lock {
+    case .free: ("free", nil)
+    case .held(let holder): ("held", holder)
+    case .unknown: ("unknown", nil)
+    }
   }
 
   private var liveText: String {
     guard let live else { return "unknown, as the log is damaged" }
     let source = live.isFromCheckpoint ? "as the checkpoint tells" : "by a scan of the log"
-    return "\(live.entries) entries in \(live.bytes) bytes, \(live.deadBytes) bytes dead "
+    return "\(counted(live.entries, "entry", "entries")) in \(live.bytes) bytes, \(live.deadBytes) bytes dead "
       + "(as of sequence \(live.asOfSequence), \(source))"
+  }
+
+  private func liveText(_ segment: SegmentReport) -> String {
+    guard let live else { return "" }
+    return ", \(live.bytesBySegment[segment.number] ?? 0) live"
   }
 
   package var text: String {
@@ -53,7 +78,7 @@ extension Summary {
       ("last sequence", String(log.lastSequence)),
       ("epoch", String(log.epoch)),
       ("closed", closing),
-      ("lock", lockHolder.map { "held by \(Escaping.text($0))" } ?? "free"),
+      ("lock", lockText),
       ("live", liveText),
       ("checkpoint", checkpoint.text),
       ("bytes on disk", String(byteCountOnDisk)),
@@ -66,8 +91,8 @@ extension Summary {
       rows.append(
         (
           "  \(segment.number)",
-          "epoch \(segment.epoch), \(segment.byteCount) bytes, \(segment.end) used, \(segment.operations) records, "
-            + "\(sequences), \(segment.ending.text)"
+          "epoch \(segment.epoch), \(segment.byteCount) bytes, \(segment.end) used\(liveText(segment)), "
+            + "\(counted(segment.operations, "operation")), \(sequences), \(segment.ending.text)"
         ))
     }
     let width = rows.map(\.0.count).max() ?? 0
@@ -90,9 +115,16 @@ extension Summary {
       ("incompatible", .string(String(hex: header.incompatible))),
       ("readOnlyCompatible", .string(String(hex: header.readOnlyCompatible))),
       ("compatible", .string(String(hex: header.compatible))), ("lastSequence", .unsigned(log.lastSequence)),
-      ("epoch", .unsigned(log.epoch)), ("closed", .bool(log.isClosed)), ("lockHolder", .optional(lockHolder)),
-      ("damage", log.damage?.json ?? .null), ("live", liveJSON), ("checkpoint", checkpointJSON),
-      ("bytesOnDisk", .integer(byteCountOnDisk)), ("segments", .array(log.segments.map(\.json))),
+      ("epoch", .unsigned(log.epoch)), ("closed", .bool(log.isClosed)), ("lock", .string(lockJSON.state)),
+      ("lockHolder", .optional(lockJSON.holder)), ("damage", log.damage?.json ?? .null), ("live", liveJSON),
+      ("checkpoint", checkpointJSON),
+      ("bytesOnDisk", .integer(byteCountOnDisk)),
+      (
+        "segments",
+        .array(
+          log.segments.map { segment in segment.json(live: live.map { $0.bytesBySegment[segment.number, default: 0] }) }
+        )
+      ),
     ])
     return value.text(indentation: 0) + "\n"
   }
@@ -122,11 +154,12 @@ extension Summary {
 }
 
 extension SegmentReport {
-  fileprivate var json: JSON {
+  fileprivate func json(live: Int?) -> JSON {
     .object([
       ("number", .unsigned(number)), ("epoch", .unsigned(epoch)), ("created", .integer(Int(created))),
       ("bytes", .integer(byteCount)), ("end", .integer(end)), ("firstSequence", .unsigned(firstSequence)),
-      ("lastSequence", .unsigned(lastSequence)), ("records", .integer(operations)), ("ending", .string(ending.text)),
+      ("lastSequence", .unsigned(lastSequence)), ("operations", .integer(operations)),
+      ("liveBytes", .optional(live)), ("ending", .string(ending.text)),
     ])
   }
 }

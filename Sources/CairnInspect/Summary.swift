@@ -10,22 +10,24 @@ package struct Summary {
     /// Entries whose time is up count until they are replaced or removed.
     var asOfSequence: UInt64
     var isFromCheckpoint: Bool
+    /// Of each segment, by its number.
+    var bytesBySegment: [UInt64: Int]
   }
 
   let store: StoreDirectory
   let log: LogReport
   let checkpoint: CheckpointFile.State
   let live: Live?
-  let lockHolder: String?
+  let lock: StoreDirectory.Lock
   let byteCountOnDisk: Int
 
   /// Reads the last segment, and all of them if there is no checkpoint to tell what is live.
   package init(_ store: StoreDirectory) throws(StoreError) {
     self.store = store
-    lockHolder = try store.lockHolder()
+    lock = try store.lock()
     checkpoint = try CheckpointFile.load(store)
     if let file = checkpoint.file {
-      var walk = LogWalk(store, depth: .ends, covered: file.covered, visitor: NoVisitor())
+      var walk = LogWalk(store, depth: .ends, checkpoint: file, visitor: NoVisitor())
       try walk.run()
       log = walk.report
       let liveBytes = file.segments.reduce(0) { $0 &+ Int($1.liveBytes) }
@@ -34,25 +36,31 @@ package struct Summary {
       let bytes = isAll ? log.segments.reduce(0) { $0 + $1.end } : file.segments.reduce(0) { $0 &+ $1.end }
       live = Live(
         entries: Int(truncatingIfNeeded: file.header.liveEntries), bytes: liveBytes, deadBytes: bytes &- liveBytes,
-        asOfSequence: file.header.endSequence, isFromCheckpoint: true)
+        asOfSequence: file.header.endSequence, isFromCheckpoint: true,
+        bytesBySegment: Dictionary(file.segments.map { ($0.number, Int($0.liveBytes)) }) { first, _ in first })
     } else {
-      var walk = LogWalk(store, depth: .records, covered: nil, visitor: LiveEntries(.all))
+      var walk = LogWalk(store, depth: .records, checkpoint: nil, visitor: try LiveEntries(.all))
       try walk.run()
       log = walk.report
-      let liveBytes = walk.visitor.locations.values.reduce(0) { $0 + $1.byteCount }
-      let bytes = log.segments.reduce(0) { $0 + $1.end }
-      live =
-        log.damage != nil
-        ? nil
-        : Live(
-          entries: walk.visitor.locations.count, bytes: liveBytes, deadBytes: bytes - liveBytes,
-          asOfSequence: log.lastSequence, isFromCheckpoint: false)
+      live = log.damage == nil ? Self.count(walk.visitor, log) : nil
     }
     byteCountOnDisk = try store.byteCountOnDisk()
   }
 }
 
 extension Summary {
+  private static func count(_ entries: LiveEntries, _ log: LogReport) -> Live {
+    var live = Live(
+      entries: 0, bytes: 0, deadBytes: 0, asOfSequence: log.lastSequence, isFromCheckpoint: false, bytesBySegment: [:])
+    for location in entries.table.values where location.isPut {
+      live.entries += 1
+      live.bytes += location.byteCount
+      live.bytesBySegment[location.segment, default: 0] += location.byteCount
+    }
+    live.deadBytes = log.segments.reduce(0) { $0 + $1.end } - live.bytes
+    return live
+  }
+
   /// What was found damaged on the way.
   package var damage: StoreError? { log.damage?.error }
 }

@@ -23,15 +23,19 @@ package struct Verification {
     return findings.contains { $0.severity == .notUnderstood } ? .notUnderstood : .clean
   }
 
-  package init(_ store: StoreDirectory) throws(StoreError) {
+  /// - Parameter isDeep: whether each entry of the checkpoint is compared with the log; otherwise their checksums are
+  ///   all that is looked at.
+  package init(
+    _ store: StoreDirectory, isDeep: Bool = true, progress: (any ProgressListener)? = nil
+  ) throws(StoreError) {
     self.store = store
     checkpoint = try CheckpointFile.load(store)
     switch checkpoint {
-    case .absent: try readLog()
+    case .absent: try readLog(NoVisitor(), checkpoint: nil, progress)
     case .ignored(let finding), .damaged(let finding):
-      try readLog()
+      try readLog(NoVisitor(), checkpoint: nil, progress)
       findings.append(finding)
-    case .usable(let file): try readLog(with: file)
+    case .usable(let file): try readLog(with: file, isDeep: isDeep, progress)
     }
     noteTail()
     if store.header.readOnlyCompatible != 0 {
@@ -47,27 +51,34 @@ package struct Verification {
     }
   }
 
-  private mutating func readLog() throws(StoreError) {
-    var walk = LogWalk(store, depth: .everything, covered: nil, visitor: NoVisitor())
+  @discardableResult
+  private mutating func readLog<Visitor: LogVisitor>(
+    _ visitor: Visitor, checkpoint: CheckpointFile?, _ progress: (any ProgressListener)?
+  ) throws(StoreError) -> Visitor {
+    var walk = LogWalk(store, depth: .everything, checkpoint: checkpoint, visitor: visitor)
+    walk.progress = progress
     try walk.runReporting()
     log = walk.report
     take(log.findings)
+    return walk.visitor
   }
 
-  private mutating func readLog(with file: CheckpointFile) throws(StoreError) {
-    var check = CheckpointCheck(file)
+  private mutating func readLog(
+    with file: CheckpointFile, isDeep: Bool, _ progress: (any ProgressListener)?
+  ) throws(StoreError) {
+    var check = CheckpointCheck(file, keepsEntries: isDeep)
     // The smallest record has a header and a key of one byte, and is padded.
     try check.load(recordsMax: try store.byteCountOfSegments() / (RecordHeader.byteCount + 8))
-    var walk = LogWalk(store, depth: .everything, covered: file.covered, visitor: check)
-    try walk.runReporting()
-    log = walk.report
-    take(log.findings)
+    if isDeep {
+      check = try readLog(check, checkpoint: file, progress)
+    } else {
+      try readLog(NoVisitor(), checkpoint: file, progress)
+    }
     let isLogWhole = log.findings.all.allSatisfy { $0.severity == .note }
-    check = walk.visitor
-    check.finish(store, isLogWhole: isLogWhole)
+    if isDeep { check.finish(store, isLogWhole: isLogWhole) }
     take(check.findings)
     checkpointEntries = check.entryCount
-    if isLogWhole { try compareSegments(file) }
+    if isLogWhole { compareSegments(file) }
   }
 
   private mutating func take(_ more: Findings) {
@@ -76,7 +87,7 @@ package struct Verification {
   }
 
   /// What the checkpoint says about the log as a whole.
-  private mutating func compareSegments(_ file: CheckpointFile) throws(StoreError) {
+  private mutating func compareSegments(_ file: CheckpointFile) {
     for (index, covered) in file.segments.enumerated() {
       let offset = file.header.segmentsOffset + index * CheckpointHeader.segmentBytes
       guard let segment = log.segments.first(where: { $0.number == covered.number }) else {
@@ -93,16 +104,6 @@ package struct Verification {
             .damaged, "the checkpoint does not have the segment \(covered.number) as it is",
             file: file.path, at: offset))
       }
-    }
-    guard let reader = try SegmentReader(file.header.endSegment, in: store),
-      let record = try reader.record(at: file.header.lastOffset, upTo: file.header.endOffset),
-      record.header.checksum == file.header.lastChecksum, record.end == file.header.endOffset
-    else {
-      return findings.append(
-        Finding(
-          .damaged,
-          "the log is not the one that the checkpoint covers: it is older, and the checkpoint must be removed",
-          file: file.path, at: 104))
     }
   }
 
@@ -127,7 +128,7 @@ package struct Verification {
 
 extension LogWalk {
   /// What is of a newer version ends the reading, and is a finding.
-  fileprivate mutating func runReporting() throws(StoreError) {
+  mutating func runReporting() throws(StoreError) {
     do throws(StoreError) {
       try run()
     } catch {
@@ -161,10 +162,17 @@ extension Finding {
 }
 
 extension Verification {
+  /// Findings that are listed as text: most come from a few causes.
+  private static let findingsShown = 25
+
   /// A line for each finding, and one for the whole.
-  package var text: String {
-    var lines = findings.map(\.line)
-    if omitted > 0 { lines.append("damaged: and \(omitted) findings more") }
+  package func text(isColoured: Bool = false) -> String {
+    func coloured(_ text: String, _ isBad: Bool) -> String {
+      isColoured ? "\u{1B}[\(isBad ? 31 : 32)m\(text)\u{1B}[0m" : text
+    }
+    var lines = findings.prefix(Self.findingsShown).map { coloured($0.line, $0.severity != .note) }
+    let more = findings.count - lines.count + omitted
+    if more > 0 { lines.append("and \(counted(more, "finding")) more") }
     let what: String
     switch verdict {
     case .clean: what = "clean"
@@ -172,7 +180,8 @@ extension Verification {
     case .notUnderstood: what = "not understood"
     }
     lines.append(
-      "\(what): \(log.segments.count) segments, \(log.records) records of \(log.recordBytes) bytes, \(checkpointText)")
+      coloured(what, verdict != .clean) + ": \(counted(log.segments.count, "segment")), "
+        + "\(counted(log.records, "record")) of \(log.recordBytes) bytes, \(checkpointText)")
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -181,7 +190,7 @@ extension Verification {
     case .absent: "no checkpoint"
     case .ignored: "a checkpoint that is not used"
     case .damaged: "a checkpoint that cannot be used (the log has all that it has)"
-    case .usable: "a checkpoint of \(checkpointEntries) entries"
+    case .usable: "a checkpoint of \(counted(checkpointEntries, "entry", "entries"))"
     }
   }
 

@@ -180,6 +180,7 @@ import Testing
     #expect(fault.callsAfterFailure == 0, "no file of the log was synced again")
   }
 
+  /// F1-STO-003, F1-WRT-006.
   /// Creation may fail anywhere: there is then no store, or an empty one, and the next try makes one.
   @Test(arguments: kinds) func creationFailsAnywhere(call: FaultyFileSystem.Call) throws {
     for after in 0..<20 {

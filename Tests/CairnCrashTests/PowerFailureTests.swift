@@ -4,6 +4,7 @@ import Testing
 
 @testable import Cairn
 
+/// F1-WRT-001, F1-WRT-005.
 /// Goal: whenever the process is killed or the power fails, and whatever the disk keeps of what was not synced: the
 /// store opens, holds a state that it went through, with everything that was acknowledged as durable in it, batches
 /// whole; and that is still so when the recovery itself is interrupted, over and over.
@@ -26,6 +27,7 @@ import Testing
     #expect(history.lostCommits > 0, "seed \(seed)")
   }
 
+  /// F1-WRT-002, F1-WRT-004.
   /// Goal: what a session after a crash writes does not speak against what the crash has left.
   /// Method: a session is killed; the next one syncs the older segments, as a checkpoint does in the background, goes
   /// on writing, and the power fails. Nothing of it was promised to be on the disk: the store opens.

@@ -31,6 +31,10 @@ public enum Files {
 
   public static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
+  public static func isLink(_ path: String) throws -> Bool {
+    try FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType == .typeSymbolicLink
+  }
+
   /// The names in a folder, sorted.
   public static func names(_ path: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: path).sorted()

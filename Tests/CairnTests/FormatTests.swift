@@ -24,14 +24,15 @@ import Testing
     try store.close()
   }
 
-  private func hex(_ bytes: [UInt8], from start: Int) -> String {
-    stride(from: start, to: bytes.count, by: 16).map { offset in
-      let line = bytes[offset..<min(offset + 16, bytes.count)]
+  private func hex(_ bytes: [UInt8], _ range: Range<Int>) -> String {
+    stride(from: range.lowerBound, to: range.upperBound, by: 16).map { offset in
+      let line = bytes[offset..<min(offset + 16, range.upperBound)]
       let digits = line.map { (($0 < 16 ? "0" : "") + String($0, radix: 16)) }.joined(separator: " ")
       return String(offset) + "  " + digits
     }.joined(separator: "\n")
   }
 
+  /// F1-WRT-003, F1-HDR-001.
   /// Goal: the example of the specification is what the engine writes, and always the same.
   @Test func theExampleOfTheSpecification() throws {
     let directory = TemporaryDirectory()
@@ -44,8 +45,16 @@ import Testing
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
     let specification = String(decoding: try Files.read(root.path + "/Formats/v1/SPEC.md"), as: UTF8.self)
-    let example = hex(segment, from: 256)
-    #expect(specification.contains(example), "the example should be:\n\(example)")
+    let store = try Files.read(directory.path("one") + "/STORE")
+    let seed = ForgedSegment.word(store, 64)
+    let hash = ForgedSegment.hash(Array("key".utf8), seed: seed)
+    let digits = String(hash, radix: 16, uppercase: true)
+    let fingerprint = String(hash >> 30 & 0xFF_FFFF, radix: 16, uppercase: true)
+    let examples = [
+      hex(store, 0..<80) + "\n" + hex(store, 4088..<4096), hex(segment, 0..<80) + "\n" + hex(segment, 248..<256),
+      hex(segment, 256..<segment.count), "0x\(digits): shard \(hash >> 54), *f* 0x\(fingerprint)",
+    ]
+    for example in examples { #expect(specification.contains(example), "the example should be:\n\(example)") }
   }
 
   /// Goal: what a newer version has written is refused by name, opened read-only, or ignored, as it asks (F1-STO-002).

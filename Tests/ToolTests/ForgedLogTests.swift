@@ -5,7 +5,7 @@ import Testing
 /// Goal: of records that are valid but should not be where they are, or say what nobody knows, nothing is guessed.
 /// Method: logs written by hand, given to the engine and to `kvdump`, which must agree.
 @Suite struct ForgedLogTests {
-  typealias Record = ForgedLog.Record
+  typealias Record = ForgedSegment.Record
 
   private func opened(_ path: String, _ access: Store.Options.Access) throws -> Store {
     try Store.open(at: path, options: Store.Options(access))

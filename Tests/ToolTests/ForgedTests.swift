@@ -129,7 +129,7 @@ import Testing
     let shards = forged.shardsInUse
     for shard in shards.dropFirst() { forged.copyPlace(of: shards[0], to: shard) }
     try Files.write(forged.sealed(), to: fixture.path + "/index.checkpoint")
-    #expect(try Tool.run("verify", fixture.path).code == 3)
+    #expect(try Tool.run("verify", "--deep", fixture.path).code == 3)
     try use(fixture.path)
   }
 
@@ -168,7 +168,7 @@ import Testing
         return entry & ~0xFF_FFFF | UInt64(made.offset(1) / 8)
       }
     }
-    #expect(try Tool.run("verify", made.path).code == 3)
+    #expect(try Tool.run("verify", "--deep", made.path).code == 3)
     let store = try Store.open(at: made.path, options: Store.Options(.readOnly))
     let read = #expect(throws: StoreError.self) { try store.value(for: "a") }
     #expect(read?.code == .damaged && read?.byteOffset == made.offset(1), "\(String(describing: read))")
@@ -185,7 +185,7 @@ import Testing
         let shard = try #require(forger.shardsInUse.first)
         forger.setSequence(of: shard, sequence)
       }
-      #expect(try Tool.run("verify", made.path).code == 3, "\(sequence)")
+      #expect(try Tool.run("verify", "--deep", made.path).code == 3, "\(sequence)")
       let store = try Store.open(at: made.path)
       #expect(try store.value(for: "a") == Array("3".utf8), "\(sequence)")
       try store.put("4", for: "a")

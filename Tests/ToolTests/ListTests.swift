@@ -40,7 +40,7 @@ import Testing
     #expect(try list("--prefix", "a", "--limit=2") == "a1\tv-a1\na10\tv-a10\n")
     #expect(try list("--limit", "0", "--format=text") == "")
     #expect(try list("--prefix", "d", "--keys-only") == "")
-    #expect(try list("--limit", "1", "--format=json") == #"{"key": "a1", "value": "v-a1", "sequence": 4}"# + "\n")
+    #expect(try list("--limit", "1", "--format=json") == #"{"key": "a1", "value": "v-a1", "version": 4}"# + "\n")
   }
 
   @Test func getWritesExactlyTheValue() throws {
@@ -82,7 +82,7 @@ import Testing
     #expect(try Tool.run("get", directory.path("store"), "hidden").code == 2)
     #expect(try Tool.run("get", directory.path("store"), "stays").text == "2")
     let json = try Tool.run("list", directory.path("store"), "--format", "json", "--prefix", "stays")
-    #expect(json.text == #"{"key": "stays", "value": "2", "sequence": 2, "deadline": 4000000000000}"# + "\n")
+    #expect(json.text == #"{"key": "stays", "value": "2", "version": 2, "deadline": 4000000000000}"# + "\n")
   }
 
   @Test func controlCharactersDoNotReachTheTerminal() throws {
@@ -97,7 +97,7 @@ import Testing
     #expect(text.text == #"a\x1b[31m\n\\\x00\xff\xc3"# + "\t" + #"\xe2\x80\xaeé\t\x7f"# + "\n")
     let json = try Tool.run("list", path, "--format", "json")
     let object = try Tool.json(json)
-    #expect(object["keyHex"] as? String == Escaping.hex(key))
+    #expect(object["keyBase64"] as? String == Data(key).base64EncodedString())
     #expect(object["value"] as? String == "\u{202E}é\t\u{7F}")
     #expect(json.output.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x0A } && !json.text.contains("\u{202E}"))
   }

@@ -10,6 +10,7 @@ import Testing
   private let rounds = 50
   private let perRound = 60
 
+  /// F1-LCK-001.
   @Test func whoHoldsTheLock() throws {
     let directory = TemporaryDirectory()
     let store = try Store.open(at: directory.path("store"))

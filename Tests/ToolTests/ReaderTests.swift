@@ -55,18 +55,12 @@ import Testing
   }
 
   private func dump(_ store: Store) throws -> String {
-    func hex(_ bytes: [UInt8]) -> String {
-      bytes.isEmpty ? "." : bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-    var lines: [(key: [UInt8], line: String)] = []
+    var lines: [(version: UInt64, line: String)] = []
     try store.forEach { entry in
-      let key = unsafe entry.key.withUnsafeBytes { unsafe [UInt8]($0) }
-      let value = unsafe entry.value.withUnsafeBytes { unsafe [UInt8]($0) }
-      let deadline = entry.deadline.map { "\($0)" } ?? "-"
-      lines.append((key, "\(hex(key)) \(entry.version) \(deadline) \(hex(value))\n"))
+      lines.append((entry.version, DumpText.line(entry)))
       return true
     }
-    return lines.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.line).joined()
+    return lines.sorted { $0.version < $1.version }.map(\.line).joined()
   }
 
   @Test func agreesOnWholeStores() throws {
@@ -151,6 +145,8 @@ import Testing
 enum Reader {
   private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent("Formats/v1/reader.py").path
+
+  static let folder = URL(fileURLWithPath: script).deletingLastPathComponent().path
 
   static let isThere: Bool = {
     let result = try? Tool.run(

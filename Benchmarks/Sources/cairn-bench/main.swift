@@ -4,7 +4,7 @@ import Cairn
 import Glibc
 
 let usage = """
-  usage: cairn-bench [reads] [writes] [large] [recovery] [--folder PATH]
+  usage: cairn-bench [reads] [writes] [large] [recovery] [tools] [--folder PATH] [--kvdump PATH]
          cairn-bench --check-costs FILE | --write-costs FILE
   Without names, all of them. PATH (a temporary folder) needs 4 GB of space. Costs are instructions, allocations, system
   calls and bytes of an operation; FILE (Benchmarks/costs.json) says how many are allowed.
@@ -12,6 +12,7 @@ let usage = """
 
 var wanted: Set<String> = []
 var parent = "/tmp"
+var kvdump = ".build/release/kvdump"
 var arguments = Array(CommandLine.arguments.dropFirst())
 if arguments.count == 4, arguments[0] == "--fill-and-die", let count = Int(arguments[2]), let size = Int(arguments[3]) {
   try fillAndDie(arguments[1], count, size)
@@ -26,7 +27,8 @@ var costs: (file: String, isWriting: Bool)?
 while let argument = arguments.first {
   arguments.removeFirst()
   switch argument {
-  case "reads", "writes", "large", "recovery": wanted.insert(argument)
+  case "reads", "writes", "large", "recovery", "tools": wanted.insert(argument)
+  case "--kvdump" where !arguments.isEmpty: kvdump = arguments.removeFirst()
   case "--folder" where !arguments.isEmpty: parent = arguments.removeFirst()
   case "--check-costs" where !arguments.isEmpty: costs = (arguments.removeFirst(), false)
   case "--write-costs" where !arguments.isEmpty: costs = (arguments.removeFirst(), true)
@@ -53,7 +55,7 @@ if let costs {
 var report = Report()
 let benchmarks: [(String, (inout Report, String) throws -> Void)] = [
   ("reads", benchmarkReads), ("writes", benchmarkWrites), ("large", benchmarkLarge),
-  ("recovery", benchmarkRecovery),
+  ("recovery", benchmarkRecovery), ("tools", { [kvdump] in try benchmarkTools(&$0, $1, kvdump) }),
 ]
 do {
   for (name, run) in benchmarks where wanted.isEmpty || wanted.contains(name) { try run(&report, folder) }

@@ -35,6 +35,9 @@ static inline void cairn_prefetch(const void *address) { __builtin_prefetch(addr
 /// pay only this, the reclaimer pays the rest with `cairn_membarrier`.
 static inline void cairn_compiler_barrier(void) { __asm__ volatile("" ::: "memory"); }
 
+/// The order of two byte ranges of the same length: less than, equal to or greater than 0.
+static inline int cairn_compare(const void *a, const void *b, size_t count) { return memcmp(a, b, count); }
+
 /// Whether two byte ranges of the same length are equal; short ones without a call.
 __attribute__((always_inline)) static inline int cairn_equal(const void *a, const void *b, size_t count) {
   const char *x = (const char *)a, *y = (const char *)b;

@@ -78,7 +78,7 @@ public struct ChangeCursor: ~Copyable {
         let value = memory.slice(record.offset + header.valueOffset, header.valueByteCount)
         if SealValue(decoding: value)?.reason == SealValue.Reason.continued { advance() }
       } else if header.isOperation && header.sequence > sequence {
-        if !header.isUnderstood {
+        if header.kind == RecordHeader.Kind.put && !header.isUnderstood {
           throw StoreError(
             .unsupportedFormat, "the change uses a feature of a newer version", file: path, byteOffset: record.offset)
         }

@@ -22,8 +22,10 @@ extension Engine {
   private func checked(_ record: FoundRecord) throws(StoreError) -> FoundRecord? {
     // The index leads to puts only, but it may come from a file.
     guard record.header.kind == RecordHeader.Kind.put else { throw damage(record.entry, record.key) }
+    // Whatever else is new about it: a deadline ends it.
+    if isExpired(record) { return nil }
     guard record.header.isUnderstood else { throw notUnderstood(record) }
-    return isExpired(record) ? nil : record
+    return record
   }
 
   func notUnderstood(_ record: FoundRecord) -> StoreError {

@@ -48,7 +48,7 @@ extension Recovery {
     guard byteCount >= SegmentHeader.byteCount else {
       throw StoreError.damaged("the segment is cut short", file: file.path, at: byteCount)
     }
-    let memory = try content(file, byteCount, next)
+    let memory = try content(file, byteCount, next.flatMap { $0.follows(number) ? $0 : nil })
     let header: SegmentHeader
     do throws(StoreError) { header = try SegmentHeader(decoding: memory.view, file: file.path) } catch {
       let salt = covered.first { $0.number == number }?.salt
@@ -65,8 +65,7 @@ extension Recovery {
   private func content(_ file: any File, _ byteCount: Int, _ next: LinkValue?) throws(StoreError) -> Mapping {
     if options.access != .readOnly { return try file.map(byteCount: byteCount, writable: false) }
     if let next {
-      let end = max(next.previousEnd, UInt64(SegmentHeader.recordsStart))
-      return try file.map(byteCount: Int(min(end, UInt64(byteCount))), writable: false)
+      return try file.map(byteCount: Int(min(next.previousEnd, UInt64(byteCount))), writable: false)
     }
     if try isClosed(file, byteCount) { return try file.map(byteCount: byteCount, writable: false) }
     return try copy(file, byteCount)

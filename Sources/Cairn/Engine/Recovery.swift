@@ -146,14 +146,15 @@ struct Recovery {
   /// Whether it fits the log.
   private mutating func fit(_ checkpoint: CheckpointShards) throws(StoreError) -> Bool {
     let found = checkpoint.header
+    // Another store's history, or another life of this one's: not ours.
+    let isOfThisLog = zip(checkpoint.segments, files).allSatisfy { $0.number == $1.number && $0.salt == $1.header.salt }
+    guard isOfThisLog else { return false }
     for (index, segment) in checkpoint.segments.enumerated() {
       guard index < files.count else {
         note(
           .damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(segment.number)))
         return options.access == .readOnly
       }
-      // Another store's history, or another life of this one's: not ours.
-      guard files[index].number == segment.number, files[index].header.salt == segment.salt else { return false }
       guard segment.end >= SegmentHeader.recordsStart, segment.end <= files[index].byteCount else {
         note(.damaged("the segment is cut short", file: files[index].path, at: files[index].byteCount))
         continue
@@ -204,9 +205,10 @@ struct Recovery {
     }
     var offset = offset
     for index in files.indices.dropFirst(start) {
-      let next = index + 1 < files.count ? files[index + 1].link : nil
-      if let next, next.previous != files[index].number || next.previousEnd < UInt64(SegmentHeader.recordsStart) {
+      var next = index + 1 < files.count ? files[index + 1].link : nil
+      if let link = next, !link.follows(files[index].number) {
         note(.damaged("the segment does not follow the one before it", file: files[index + 1].path, at: 256))
+        next = nil
       }
       let limit = next.map { Int(min($0.previousEnd, UInt64(files[index].byteCount))) }
       if offset == SegmentHeader.recordsStart { files[index].firstSequence = cursor.sequence &+ 1 }

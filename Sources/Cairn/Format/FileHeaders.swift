@@ -21,7 +21,10 @@ package enum FormatVersion {
   package static let major: UInt16 = 1
   package static let minor: UInt16 = 0
 
-  static func check(_ view: MemoryView, magic: (UInt64, UInt64), what: String, file: String) throws(StoreError) {
+  /// What must be right before the checksum is looked at: where that stands depends on it.
+  static func check(
+    _ view: MemoryView, magic: (UInt64, UInt64), byteCount: Int, what: String, file: String
+  ) throws(StoreError) {
     guard view.load(0, as: UInt64.self) == magic.0, view.load(8, as: UInt64.self) == magic.1 else {
       throw StoreError.damaged("the file does not begin as a \(what) does", file: file, at: 0)
     }
@@ -31,6 +34,12 @@ package enum FormatVersion {
         .unsupportedFormat, "the \(what) has format version \(found), and this library knows version \(major)",
         file: file, byteOffset: 16)
     }
+    let length = view.load(20, as: UInt32.self)
+    guard length == UInt32(byteCount) else {
+      throw StoreError(
+        .unsupportedFormat, "the \(what) has \(length) bytes, and this library knows one of \(byteCount)", file: file,
+        byteOffset: 20)
+    }
   }
 }
 
@@ -38,6 +47,11 @@ package enum FormatVersion {
 package struct StoreIdentifier: Equatable, Sendable, CustomStringConvertible {
   package let low: UInt64
   package let high: UInt64
+
+  package init(low: UInt64, high: UInt64) {
+    self.low = low
+    self.high = high
+  }
 
   package var description: String { String(hex: low) + String(hex: high) }
 }
@@ -86,7 +100,8 @@ package struct StoreHeader: Equatable {
     guard view.count >= Self.byteCount else {
       throw StoreError.damaged("the file is cut short", file: file, at: view.count)
     }
-    try FormatVersion.check(view, magic: Magic.store, what: "store header", file: file)
+    try FormatVersion.check(
+      view, magic: Magic.store, byteCount: Self.byteCount, what: "store header", file: file)
     guard
       view.load(Self.byteCount - 8, as: UInt64.self) == view.slice(0, Self.byteCount - 8).hash(seed: 0)
     else {
@@ -129,7 +144,7 @@ package struct StoreHeader: Equatable {
 }
 
 extension StoreHeader {
-  init(identifier: StoreIdentifier, hashSeed: UInt64, created: Int64) {
+  package init(identifier: StoreIdentifier, hashSeed: UInt64, created: Int64) {
     self.identifier = identifier
     self.hashSeed = hashSeed
     self.created = created
@@ -141,6 +156,7 @@ package struct SegmentHeader: Equatable {
   package static let byteCount = 256
   /// Where the first record stands.
   package static let recordsStart = byteCount
+  package static let saltOffset = 56
 
   package var store: StoreIdentifier
   /// 1 for the first segment of a store, one more for each later one.
@@ -177,7 +193,7 @@ package struct SegmentHeader: Equatable {
     view.store(store.high, at: 32)
     view.store(segment, at: 40)
     view.store(epoch, at: 48)
-    view.store(salt, at: 56)
+    view.store(salt, at: Self.saltOffset)
     view.store(created, at: 64)
     view.store(view.slice(0, Self.byteCount - 8).hash(seed: 0), at: Self.byteCount - 8)
   }
@@ -186,17 +202,17 @@ package struct SegmentHeader: Equatable {
     guard view.count >= Self.byteCount else {
       throw StoreError.damaged("the segment is cut short", file: file, at: view.count)
     }
-    try FormatVersion.check(view, magic: Magic.segment, what: "segment", file: file)
+    try FormatVersion.check(
+      view, magic: Magic.segment, byteCount: Self.byteCount, what: "header of the segment", file: file)
     guard
-      view.load(Self.byteCount - 8, as: UInt64.self) == view.slice(0, Self.byteCount - 8).hash(seed: 0),
-      view.load(20, as: UInt32.self) == UInt32(Self.byteCount)
+      view.load(Self.byteCount - 8, as: UInt64.self) == view.slice(0, Self.byteCount - 8).hash(seed: 0)
     else {
       throw StoreError.damaged("the checksum of the segment's header does not match", file: file, at: 0)
     }
     store = StoreIdentifier(low: view.load(24, as: UInt64.self), high: view.load(32, as: UInt64.self))
     segment = view.load(40, as: UInt64.self)
     epoch = view.load(48, as: UInt64.self)
-    salt = view.load(56, as: UInt64.self)
+    salt = view.load(Self.saltOffset, as: UInt64.self)
     created = view.load(64, as: Int64.self)
     guard Self.isNumber(segment) else {
       throw StoreError.damaged("no segment can have the number \(segment)", file: file, at: 40)
@@ -210,7 +226,7 @@ package struct SegmentHeader: Equatable {
     }
   }
 
-  init(store: StoreIdentifier, segment: UInt64, epoch: UInt64, salt: UInt64, created: Int64) {
+  package init(store: StoreIdentifier, segment: UInt64, epoch: UInt64, salt: UInt64, created: Int64) {
     self.store = store
     self.segment = segment
     self.epoch = epoch

@@ -187,6 +187,11 @@ package struct LinkValue: Equatable {
   package var previousDurable: UInt64
   package var epoch: UInt64
 
+  /// Whether it can be the link of the segment behind that one; what it says of its end is worth something only then.
+  package func follows(_ segment: UInt64) -> Bool {
+    previous == segment && previousEnd >= UInt64(SegmentHeader.recordsStart)
+  }
+
   func encode(into view: MemoryView) {
     view.store(previous, at: 0)
     view.store(previousEnd, at: 8)

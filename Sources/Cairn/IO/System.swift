@@ -86,7 +86,7 @@ package enum System {
   static func release(page: UnsafeMutableRawPointer) { unsafe _ = munmap(page, pageBytes) }
 
   /// Random bytes from the kernel.
-  static func random() throws(StoreError) -> UInt64 {
+  package static func random() throws(StoreError) -> UInt64 {
     var value: UInt64 = 0
     guard unsafe cairn_random(&value) == 0 else { throw failure("getrandom", nil) }
     return value
@@ -103,7 +103,7 @@ package enum System {
   /// Goes on while the machine sleeps, and is never set.
   static func elapsedMilliseconds() -> Int64 { milliseconds(CLOCK_BOOTTIME) }
 
-  static func nanoseconds() -> UInt64 {
+  package static func nanoseconds() -> UInt64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

@@ -101,6 +101,13 @@ package struct MemoryView {
     unsafe count == other.count && cairn_equal(base, other.base, count) != 0
   }
 
+  /// Whether it comes before the other one in the order of bytes, a prefix first.
+  package func precedes(_ other: MemoryView) -> Bool {
+    // SAFETY: no more is compared than both have.
+    let order = unsafe cairn_compare(base, other.base, min(count, other.count))
+    return order < 0 || order == 0 && count < other.count
+  }
+
   /// Whether the bytes from `offset` on, as many as `other` has, are the same.
   @inline(__always)
   package func isEqual(to other: MemoryView, at offset: Int) -> Bool {
@@ -159,6 +166,11 @@ package struct MemoryView {
 }
 
 extension Array where Element == UInt8 {
+  package mutating func append(_ view: MemoryView) {
+    // SAFETY: the view's own bytes.
+    unsafe append(contentsOf: UnsafeRawBufferPointer(start: view.pointer, count: view.count))
+  }
+
   /// Appends `byteCount` bytes that `body` must initialize, all of them.
   mutating func append(addingCapacity byteCount: Int, _ body: (MemoryView) -> Void) {
     // 6.3 has no append of uninitialized elements; zeroing first costs 3 ns for a small record.

@@ -67,6 +67,7 @@ package struct CheckpointHeader: Equatable {
   package init?(decoding view: MemoryView) {
     guard view.count >= Self.byteCount, view.load(0, as: UInt64.self) == Magic.checkpoint.0,
       view.load(8, as: UInt64.self) == Magic.checkpoint.1, view.load(16, as: UInt16.self) == FormatVersion.major,
+      view.load(20, as: UInt32.self) == UInt32(Self.byteCount),
       view.load(Self.byteCount - 8, as: UInt64.self) == view.slice(0, Self.byteCount - 8).hash(seed: 0),
       view.load(128, as: UInt32.self) == UInt32(HashIndex.shards),
       let startOffset = Int(exactly: view.load(64, as: UInt64.self)),
@@ -147,8 +148,22 @@ package struct CheckpointShard: Equatable {
     sequence = view.load(24, as: UInt64.self)
   }
 
+  /// The first one that no checkpoint with this header can have. Buckets are in the shards' order, so that no two
+  /// shards have the same.
+  package static func firstImpossible(of shards: [CheckpointShard], in header: CheckpointHeader) -> Int? {
+    let sequences = header.startSequence...header.endSequence
+    var start = CheckpointHeader.bucketsStart
+    for (number, shard) in shards.enumerated() {
+      guard shard.isPlausible(from: start, to: header.segmentsOffset), sequences.contains(shard.sequence) else {
+        return number
+      }
+      if shard.buckets > 0 { start = shard.offset + shard.buckets * BucketTable.bucketBytes }
+    }
+    return nil
+  }
+
   /// Whether the buckets lie in the file and can hold the entries.
-  package func isPlausible(from start: Int, to end: Int) -> Bool {
+  private func isPlausible(from start: Int, to end: Int) -> Bool {
     if buckets == 0 { return entries == 0 }
     return buckets <= BucketTable.bucketsMax && entries < buckets * BucketTable.entries && offset >= start
       && offset <= end && offset % BucketTable.bucketBytes == 0
@@ -232,16 +247,9 @@ final class CheckpointShards: Sendable {
         decoding: view.slice(
           header.segmentsOffset + $0 * CheckpointHeader.segmentBytes, CheckpointHeader.segmentBytes))
     }
-    let sequences = header.startSequence...header.endSequence
-    // In their order, so that no two have the same buckets.
-    var start = CheckpointHeader.bucketsStart
-    for shard in shards {
-      guard shard.isPlausible(from: start, to: header.segmentsOffset), sequences.contains(shard.sequence) else {
-        return nil
-      }
-      if shard.buckets > 0 { start = shard.offset + shard.buckets * BucketTable.bucketBytes }
+    guard CheckpointShard.firstImpossible(of: shards, in: header) == nil, segments.allSatisfy(\.isPlausible) else {
+      return nil
     }
-    guard segments.allSatisfy(\.isPlausible) else { return nil }
     self.memory = memory
     self.header = header
   }

@@ -16,6 +16,7 @@ struct CheckpointCheck: LogVisitor {
   private static func rest(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash & 0x3FFF_FFFF) | 1 << 30 }
 
   let checkpoint: CheckpointFile
+  private let keepsEntries: Bool
   private(set) var findings = Findings()
   /// Entries of each shard, ascending: by fingerprint, that is.
   private var entries: [[UInt64]] = []
@@ -33,7 +34,11 @@ struct CheckpointCheck: LogVisitor {
     let isPut: Bool
   }
 
-  init(_ checkpoint: CheckpointFile) { self.checkpoint = checkpoint }
+  /// - Parameter keepsEntries: `false`: only `load` is going to be called.
+  init(_ checkpoint: CheckpointFile, keepsEntries: Bool) {
+    self.checkpoint = checkpoint
+    self.keepsEntries = keepsEntries
+  }
 
   private mutating func note(_ message: String, _ offset: Int, _ file: String? = nil) {
     findings.add(Finding(.damaged, message, file: file ?? checkpoint.path, at: offset))
@@ -57,6 +62,7 @@ struct CheckpointCheck: LogVisitor {
         note("the checkpoint has more entries than the log has room for", shard.offset)
         found = []
       }
+      guard keepsEntries else { continue }
       entries.append(found.sorted())
       seen.append([UInt32](repeating: 0, count: found.count))
     }

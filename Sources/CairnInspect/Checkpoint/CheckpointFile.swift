@@ -8,6 +8,10 @@ struct CheckpointFile {
   let segments: [CheckpointSegment]
   let window: FileWindow
 
+  /// SPEC 5.2, 5.4.
+  static let bucketBytes = 64
+  static let bucketEntries = 8
+
   /// The log was on the disk up to here when the checkpoint was written.
   var covered: LogPlace { LogPlace(segment: header.endSegment, offset: header.endOffset) }
 
@@ -65,10 +69,7 @@ struct CheckpointFile {
     let shards = (0..<CheckpointHeader.directoryBytes / shardBytes).map {
       CheckpointShard(decoding: directory.slice($0 * shardBytes, shardBytes))
     }
-    for (number, shard) in shards.enumerated()
-    where !shard.isPlausible(from: CheckpointHeader.bucketsStart, to: header.segmentsOffset)
-      || !(header.startSequence...header.endSequence).contains(shard.sequence)
-    {
+    if let number = CheckpointShard.firstImpossible(of: shards, in: header) {
       let at = CheckpointHeader.directoryStart + number * shardBytes
       throw damaged("the directory of the shards has an impossible entry", at: at)
     }
@@ -80,7 +81,7 @@ struct CheckpointFile {
       throw damaged("the table of segments does not end where the checkpoint does", at: header.segmentsOffset)
     }
     let checkpoint = CheckpointFile(path: path, header: header, shards: shards, segments: segments, window: window)
-    return try checkpoint.fitted(to: store)
+    return checkpoint.fitted(to: store)
   }
 
   private static func loadSegments(
@@ -98,14 +99,22 @@ struct CheckpointFile {
   }
 
   /// Whether it was written for the log that is there.
-  private func fitted(to store: StoreDirectory) throws(StoreError) -> State {
-    // A segment that is not there, or cannot be read, is found when the log is.
-    guard let segment = segments.last, let reader = try? SegmentReader(segment.number, in: store) else {
-      return .usable(self)
-    }
-    if reader.header.salt != segment.salt {
+  private func fitted(to store: StoreDirectory) -> State {
+    for segment in segments {
+      // A segment that is not there, or cannot be read, is found when the log is.
+      guard let reader = try? SegmentReader(segment.number, in: store), reader.header.salt != segment.salt else {
+        continue
+      }
       return .ignored(Finding(.note, "the checkpoint belongs to another log and is not used", file: path))
     }
     return .usable(self)
+  }
+
+  /// Whether the record before its end is in the log. If not, the log is another one, or an older copy of it.
+  func isLastRecordThere(in store: StoreDirectory) throws(StoreError) -> Bool {
+    guard let reader = try SegmentReader(header.endSegment, in: store),
+      let record = try reader.record(at: header.lastOffset, upTo: header.endOffset)
+    else { return false }
+    return record.header.checksum == header.lastChecksum && record.end == header.endOffset
   }
 }

@@ -55,6 +55,12 @@ protocol LogVisitor {
   mutating func commit() throws(StoreError)
   /// Those added since the last commit did not happen.
   mutating func drop()
+  /// A record that is no operation.
+  mutating func mark(_ record: LogRecord, segment: UInt64) throws(StoreError)
+}
+
+extension LogVisitor {
+  mutating func mark(_ record: LogRecord, segment: UInt64) throws(StoreError) {}
 }
 
 /// Where the log is read only for itself.

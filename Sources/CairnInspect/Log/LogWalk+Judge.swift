@@ -25,9 +25,10 @@ extension LogWalk {
     let (end, hole) = (cursor.end, cursor.hole)
     let later = numbers.filter { $0 > reader.number }
     var reach = SegmentReader.Reach(
-      after: cursor.batch?.sequence ?? cursor.sequence, byteCount: try store.byteCountOfSegments())
+      after: cursor.batch?.sequence ?? cursor.sequence,
+      byteCount: try store.byteCountOfSegments(from: reader.number) &- end)
     var proof: String?
-    if let covered, LogPlace(segment: reader.number, offset: end) < covered {
+    if let checkpoint, LogPlace(segment: reader.number, offset: end) < checkpoint.covered {
       proof = "the checkpoint covers it"
     } else if let link, UInt64(end) < link.value.previousDurable {
       proof = "the next segment tells that it was on the disk"

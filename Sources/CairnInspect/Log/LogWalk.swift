@@ -17,20 +17,25 @@ struct LogWalk<Visitor: LogVisitor> {
 
   let store: StoreDirectory
   let depth: Depth
-  /// Where the log was on the disk, as a checkpoint tells.
-  let covered: LogPlace?
+  /// Tells how much of the log was on the disk.
+  let checkpoint: CheckpointFile?
   var visitor: Visitor
   var report = LogReport()
   /// The segments that were there at the start.
   var numbers: [UInt64] = []
   var cursor = Cursor()
+  var progress: (any ProgressListener)?
+  /// Entries whose time was up by then concern nobody.
+  private let now = SystemClock().wallMilliseconds()
+  /// Bytes of all segments, and of those that have been read.
+  private var byteCounts = (all: 0, read: 0)
   /// Segments behind the end of the log.
   var unused: [SegmentReport] = []
 
-  init(_ store: StoreDirectory, depth: Depth, covered: LogPlace?, visitor: Visitor) {
+  init(_ store: StoreDirectory, depth: Depth, checkpoint: CheckpointFile?, visitor: Visitor) {
     self.store = store
     self.depth = depth
-    self.covered = covered
+    self.checkpoint = checkpoint
     self.visitor = visitor
   }
 
@@ -65,6 +70,7 @@ struct LogWalk<Visitor: LogVisitor> {
 
   mutating func run() throws(StoreError) {
     numbers = try store.segmentNumbers()
+    if progress != nil { byteCounts.all = try store.byteCountOfSegments() }
     guard let first = numbers.first else {
       return note(.damaged, "the store has no segments", store.path)
     }
@@ -93,7 +99,17 @@ struct LogWalk<Visitor: LogVisitor> {
       opened = next
     }
     report.segments += unused
+    try checkLastRecord()
     report.isClosed = report.isClosed && report.damage == nil
+  }
+
+  /// What the checkpoint covers must be in the log, up to its end (F1-CHK-002).
+  private mutating func checkLastRecord() throws(StoreError) {
+    guard let checkpoint, report.damage == nil, try !checkpoint.isLastRecordThere(in: store) else { return }
+    note(
+      .damaged,
+      "the log is not the one that the checkpoint covers: it is damaged, or older than the checkpoint (then remove "
+        + "the file \(CheckpointHeader.name))", store.path, checkpoint.header.lastOffset)
   }
 
   // MARK: Files
@@ -144,7 +160,7 @@ struct LogWalk<Visitor: LogVisitor> {
       if let link, cursor.batch == nil, cursor.hole == link.value.previousEnd,
         cursor.checksum == link.value.previousChecksum
       {
-        finish(cursor.isContinued ? .continued : .cut)
+        finish(cursor.isContinued ? .continued : cursor.isClosed ? .closed : .cut)
         return true
       }
       switch try judge(reader, link, &next, limit) {
@@ -190,6 +206,7 @@ struct LogWalk<Visitor: LogVisitor> {
     report.segments[last].end = end
     report.segments[last].lastSequence = cursor.sequence
     report.segments[last].ending = ending
+    byteCounts.read &+= report.segments[last].byteCount
   }
 
   /// Believes a link instead of reading the segment before it.
@@ -198,15 +215,16 @@ struct LogWalk<Visitor: LogVisitor> {
     cursor.sequence = link.sequence
     cursor.checksum = link.value.previousChecksum
     cursor.hole = Int(link.value.previousEnd)
-    let seal = cursor.hole - RecordHeader.byteCount - SealValue.byteCount
-    let last = try reader.record(at: max(seal, SegmentHeader.recordsStart), upTo: cursor.hole, readAhead: 4096)
-    finish(last?.header.kind == RecordHeader.Kind.seal ? .continued : .cut)
+    let sealStart = cursor.hole - RecordHeader.byteCount - SealValue.byteCount
+    let last = try reader.record(at: max(sealStart, SegmentHeader.recordsStart), upTo: cursor.hole, readAhead: 4096)
+    let seal = last.flatMap { $0.header.kind == RecordHeader.Kind.seal ? SealValue(decoding: $0.value) : nil }
+    finish(seal.map { $0.reason == SealValue.Reason.closed ? .closed : .continued } ?? .cut)
   }
 
   /// The link of the next segment, if it leads here.
   private mutating func link(to reader: SegmentReader, in next: inout Opened) throws(StoreError) -> SegmentLink? {
     guard !next.isAstray, let following = next.reader, let link = try following.link() else { return nil }
-    guard link.value.previous == reader.number, link.value.previousEnd >= SegmentHeader.recordsStart else {
+    guard link.value.follows(reader.number) else {
       note(
         .damaged, "the segment does not follow the one before it", following.path, SegmentHeader.recordsStart)
       next.isAstray = true
@@ -224,6 +242,7 @@ struct LogWalk<Visitor: LogVisitor> {
       cursor.hole = record.end
       cursor.checksum = record.header.checksum
       report.records += 1
+      if report.records & 0xFFF == 0 { try progress?.advance(to: byteCounts.read &+ cursor.hole, of: byteCounts.all) }
       report.recordBytes += record.bytes.count
     }
   }
@@ -234,7 +253,9 @@ struct LogWalk<Visitor: LogVisitor> {
     let isFirst = record.offset == SegmentHeader.recordsStart
     if !header.isKnownKind {
       guard header.isSkippable else { throw unknown("records of the kind \(header.kind)", record, reader) }
-      return isFirst ? refuse("a segment begins without a link") : true
+      guard !isFirst else { return refuse("a segment begins without a link") }
+      try visitor.mark(record, segment: reader.number)
+      return true
     }
     if cursor.isAdrift {
       cursor.isAdrift = false
@@ -255,6 +276,7 @@ struct LogWalk<Visitor: LogVisitor> {
       cursor.isClosed = seal.reason == SealValue.Reason.closed
       cursor.isContinued = seal.reason == SealValue.Reason.continued
     }
+    try visitor.mark(record, segment: reader.number)
     return true
   }
 
@@ -275,7 +297,8 @@ struct LogWalk<Visitor: LogVisitor> {
       return refuse("a record has no key, or not its fields")
     }
     guard !isFirst else { return refuse("a segment begins without a link") }
-    if !header.isUnderstood && depth == .everything {
+    let isNew = header.kind == RecordHeader.Kind.put && !header.isUnderstood && record.deadline ?? .max > now
+    if isNew && depth == .everything {
       note(.notUnderstood, "a record uses a feature of a newer version", reader.path, record.offset)
     }
     let isContinued = header.flags & RecordHeader.Flags.moreFollows != 0

@@ -34,17 +34,33 @@ final class SegmentReader {
   var byteCount: Int { window.byteCount }
 
   /// `nil` if there is no such file.
-  init?(_ number: UInt64, in store: StoreDirectory) throws(StoreError) {
+  ///
+  /// - Parameter salt: what is known of it otherwise, in case that the header is damaged; `nil`: then it cannot be
+  ///   read.
+  init?(_ number: UInt64, in store: StoreDirectory, salt: UInt64? = nil) throws(StoreError) {
     guard let file = try store.directory.open(SegmentHeader.name(number), forWriting: false) else { return nil }
     fileByteCount = try file.byteCount()
     window = FileWindow(file, byteCount: min(fileByteCount, Self.byteCountMax))
     let first = try window.bytes(at: 0, min(window.byteCount, SegmentHeader.byteCount), readAhead: 4096)
-    header = try SegmentHeader(decoding: first ?? .empty, file: file.path)
+    do throws(StoreError) {
+      header = try SegmentHeader(decoding: first ?? .empty, file: file.path)
+    } catch {
+      guard error.code == .damaged, let salt else { throw error }
+      header = SegmentHeader(store: store.header.identifier, segment: number, epoch: 0, salt: salt, created: 0)
+    }
     guard header.store == store.header.identifier, header.segment == number else {
       throw StoreError.damaged("the segment belongs to another store or place", file: file.path, at: 24)
     }
     self.number = number
     path = file.path
+  }
+
+  /// The salt as it stands in a header that may be damaged. A wrong one does no harm: no record verifies with it.
+  static func salt(of number: UInt64, in store: StoreDirectory) throws(StoreError) -> UInt64? {
+    guard let file = try store.directory.open(SegmentHeader.name(number), forWriting: false) else { return nil }
+    let window = FileWindow(file, byteCount: try file.byteCount())
+    return try window.bytes(at: 0, SegmentHeader.byteCount, readAhead: 0)?.load(
+      SegmentHeader.saltOffset, as: UInt64.self)
   }
 
   /// The record at a place, if one stands there that ends by `limit` and verifies.
@@ -64,7 +80,7 @@ final class SegmentReader {
   }
 
   /// How long the record says it is (SPEC 4.1), before anything of it is believed; `nil` if it is none.
-  private static func claimedByteCount(_ start: MemoryView) -> Int? {
+  static func claimedByteCount(_ start: MemoryView) -> Int? {
     let lengths = start.loadFourWords(0).2
     let value = Int(lengths & 0xFFFF_FFFF)
     if lengths >> 48 & 0xFF == 0 || value > Store.Limits.valueBytes { return nil }

@@ -11,12 +11,6 @@ enum JSON {
   static func optional(_ value: Int?) -> JSON { value.map { .integer($0) } ?? .null }
   static func optional(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
 
-  /// Bytes under a name: as a string if they are UTF-8, otherwise in hexadecimal digits under a name that says so.
-  static func member(_ name: String, _ bytes: [UInt8]) -> (String, JSON) {
-    Escaping.isUTF8(bytes)
-      ? (name, .string(String(decoding: bytes, as: UTF8.self))) : (name + "Hex", .string(Escaping.hex(bytes)))
-  }
-
   /// - Parameter indentation: of the lines within; `nil`: all in one line.
   func text(indentation: Int? = nil) -> String {
     switch self {
@@ -40,25 +34,8 @@ enum JSON {
   }
 
   private static func quoted(_ string: String) -> String {
-    var result = "\""
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\t": result += "\\t"
-      case "\r": result += "\\r"
-      default:
-        if Escaping.isPrintable(scalar) {
-          result.unicodeScalars.append(scalar)
-        } else {
-          for unit in String(scalar).utf16 {
-            let digits = String(unit, radix: 16)
-            result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-          }
-        }
-      }
-    }
-    return result + "\""
+    var result: [UInt8] = []
+    JSONText.append(string, to: &result)
+    return String(decoding: result, as: UTF8.self)
   }
 }

@@ -1,0 +1,4 @@
+#pragma once
+// Debian: libzstd-dev.
+#include <zdict.h>
+#include <zstd.h>

@@ -1,0 +1,44 @@
+internal import Cairn
+
+/// Puts gathered into batches.
+struct BatchWriter {
+  let store: Store
+  private var pending: [(key: [UInt8], value: [UInt8], deadline: Int64?)] = []
+  private var keys: Set<[UInt8]> = []
+  private var byteCount = 0
+
+  private static let entriesMax = 1000
+  private static let byteCountMax = 4 << 20
+
+  init(_ store: Store) { self.store = store }
+
+  /// Whether a put of the entry flushes first.
+  func isFull(for key: [UInt8], _ value: [UInt8]) -> Bool {
+    pending.count == Self.entriesMax || byteCount + key.count + value.count > Self.byteCountMax
+  }
+
+  /// The value is in the store after the next `flush` at the latest.
+  mutating func put(_ value: [UInt8], for key: [UInt8], deadline: Int64?) throws(StoreError) {
+    if isFull(for: key, value) { try flush() }
+    pending.append((key, value, deadline))
+    keys.insert(key)
+    byteCount += key.count + value.count
+  }
+
+  /// Whether a put of the key waits for `flush`.
+  func isPending(_ key: [UInt8]) -> Bool { keys.contains(key) }
+
+  mutating func flush() throws(StoreError) {
+    guard !pending.isEmpty else { return }
+    let entries = pending
+    try store.write { (batch) throws(StoreError) in
+      for entry in entries {
+        try batch.put(
+          entry.value, for: entry.key, expires: entry.deadline.map { .at(milliseconds: $0) } ?? .never)
+      }
+    }
+    pending.removeAll(keepingCapacity: true)
+    keys.removeAll(keepingCapacity: true)
+    byteCount = 0
+  }
+}

@@ -1,0 +1,71 @@
+internal import Cairn
+
+/// Which keys concern a command.
+package enum KeyFilter: Sendable {
+  case all
+  case prefix([UInt8])
+  case glob(Glob)
+  case key([UInt8])
+
+  func matches(_ key: MemoryView) -> Bool {
+    switch self {
+    case .all: return true
+    case .prefix(let prefix):
+      return key.count >= prefix.count && key.slice(0, prefix.count).isEqual(to: unsafe MemoryView(prefix.span.bytes))
+    case .glob(let glob): return glob.matches(key.array())
+    case .key(let wanted): return key.isEqual(to: unsafe MemoryView(wanted.span.bytes))
+    }
+  }
+}
+
+/// What the log says is live: the dictionary that the store's index is another form of.
+struct LiveEntries: LogVisitor {
+  /// Where the newest operation of a key stands.
+  struct Location {
+    let segment: UInt64
+    let offset: Int
+    let byteCount: Int
+    let valueByteCount: Int
+    let sequence: UInt64
+    /// Milliseconds since 1970; `.max`: never.
+    let deadline: Int64
+    let isPut: Bool
+
+    var place: LogPlace { LogPlace(segment: segment, offset: offset) }
+
+    /// Whether the entry is there at a moment.
+    func isLive(at now: Int64) -> Bool { isPut && deadline > now }
+  }
+
+  let filter: KeyFilter
+  private(set) var table: KeyTable<Location>
+  /// Of the batch that is being read.
+  private var pending: [(key: [UInt8], location: Location)] = []
+
+  init(_ filter: KeyFilter) throws(StoreError) {
+    self.filter = filter
+    table = try KeyTable()
+  }
+
+  mutating func add(_ record: LogRecord, segment: UInt64) throws(StoreError) {
+    let key = record.key
+    guard filter.matches(key) else { return }
+    let header = record.header
+    let location = Location(
+      segment: segment, offset: record.offset, byteCount: record.bytes.count,
+      valueByteCount: header.valueByteCount, sequence: header.sequence, deadline: record.deadline ?? .max,
+      isPut: header.kind == RecordHeader.Kind.put)
+    if pending.isEmpty && header.flags & RecordHeader.Flags.moreFollows == 0 {
+      try table.set(location, for: key)
+    } else {
+      pending.append((key.array(), location))
+    }
+  }
+
+  mutating func commit() throws(StoreError) {
+    for (key, location) in pending { try table.set(location, for: unsafe MemoryView(key.span.bytes)) }
+    pending.removeAll(keepingCapacity: true)
+  }
+
+  mutating func drop() { pending.removeAll(keepingCapacity: true) }
+}

@@ -1,0 +1,80 @@
+package import Cairn
+
+/// A new store with what can be saved of a damaged one, which is not touched.
+package struct Repair {
+  package let salvage: Salvage
+  /// Entries that the new store has.
+  package private(set) var entries = 0
+  package private(set) var entryBytes = 0
+  package private(set) var expired = 0
+  /// Entries that only a newer version can read; they are not in the new store.
+  package private(set) var notUnderstood = 0
+
+  /// - Parameter path: of the new store, which must not exist. Whoever calls removes it if this throws.
+  package init(
+    of store: StoreDirectory, to path: String, progress: (any ProgressListener)? = nil
+  ) throws(StoreError) {
+    salvage = try Salvage(store, progress: progress)
+    let target = try Store.open(at: path)
+    try write(to: target, progress)
+    try target.sync()
+    try target.close()
+  }
+
+  private mutating func write(to target: Store, _ progress: (any ProgressListener)?) throws(StoreError) {
+    let now = SystemClock().wallMilliseconds()
+    var records = LocatedRecords(salvage.store, salts: salvage.salts)
+    var writer = BatchWriter(target)
+    // In the order of their versions, so that those of the new store have the same order.
+    let places = salvage.table.values.filter(\.isPut).sorted { $0.sequence < $1.sequence }
+    var last = LogPlace(segment: 0, offset: 0)
+    for (done, location) in places.enumerated() {
+      if done % 1024 == 0 { try progress?.advance(to: done, of: places.count) }
+      guard location.isLive(at: now) else {
+        expired += 1
+        continue
+      }
+      // Nearly always: versions stand in their order, but a hostile store may have them otherwise.
+      let record = try records.record(at: location, isNextNear: last < location.place)
+      last = location.place
+      guard record.header.isUnderstood else {
+        notUnderstood += 1
+        continue
+      }
+      try writer.put(record.value.array(), for: record.key.array(), deadline: record.deadline)
+      entries += 1
+      entryBytes += record.bytes.count
+    }
+    try writer.flush()
+  }
+
+  /// What was left out, a line for each range of bytes.
+  package var text: String {
+    var text = salvage.skipped.map { skipped in
+      let (file, range) = (Escaping.text(skipped.file), skipped.range)
+      if range.isEmpty { return "damaged: \(file): \(skipped.reason)\n" }
+      let place = "\(file) bytes \(range.lowerBound) to \(range.upperBound - 1) (\(range.count) bytes)"
+      return "skipped: \(place): \(skipped.reason)\n"
+    }.joined()
+    if salvage.skippedMore > 0 { text += "skipped: \(salvage.skippedMore) ranges more\n" }
+    if expired > 0 { text += "left out: \(expired) entries whose time is up\n" }
+    if notUnderstood > 0 { text += "left out: \(notUnderstood) entries that only a newer version can read\n" }
+    return text + "saved: \(entries) entries of \(entryBytes) bytes, from \(salvage.records) valid records\n"
+  }
+
+  package var json: String {
+    let skipped = salvage.skipped.map { skipped in
+      JSON.object([
+        ("file", .string(skipped.file)), ("from", .integer(skipped.range.lowerBound)),
+        ("to", .integer(skipped.range.upperBound)), ("reason", .string(skipped.reason)),
+      ])
+    }
+    let value = JSON.object([
+      ("entries", .integer(entries)), ("entryBytes", .integer(entryBytes)), ("records", .integer(salvage.records)),
+      ("recordBytes", .integer(salvage.recordBytes)), ("expired", .integer(expired)),
+      ("notUnderstood", .integer(notUnderstood)), ("skipped", .array(skipped)),
+      ("skippedMore", .integer(salvage.skippedMore)),
+    ])
+    return value.text(indentation: 0) + "\n"
+  }
+}

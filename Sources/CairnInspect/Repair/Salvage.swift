@@ -1,0 +1,145 @@
+package import Cairn
+
+/// Every record of a damaged store that verifies, wherever it stands; of those of one key, the newest.
+///
+/// A record behind damage counts, also one of a batch that has lost others, and so does one behind what seems to be the
+/// end of the log: salvage is for those who would rather have too much. What a link calls void was never part of it.
+/// Of a store that is not damaged, what it holds is saved, and not what a crash has left behind its end.
+package struct Salvage {
+  /// Bytes that are not part of any record; none, where a file is missing or what is damaged holds no records.
+  package struct Skipped: Equatable, Sendable {
+    package let file: String
+    package let range: Range<Int>
+    package let reason: String
+  }
+
+  let store: StoreDirectory
+  private(set) var table: KeyTable<LiveEntries.Location>
+  /// Of segments whose headers may be damaged.
+  private(set) var salts: [UInt64: UInt64] = [:]
+  package private(set) var skipped: [Skipped] = []
+  /// Further ones, which were not kept.
+  package private(set) var skippedMore = 0
+  package private(set) var records = 0
+  package private(set) var recordBytes = 0
+
+  static let skippedListed = 10_000
+
+  package init(_ store: StoreDirectory, progress: (any ProgressListener)? = nil) throws(StoreError) {
+    self.store = store
+    table = try KeyTable()
+    let verification = try Verification(store, isDeep: false, progress: progress)
+    let findings = verification.findings.filter { $0.severity != .note }
+    let ends = Dictionary(verification.log.segments.map { ($0.number, $0.end) }) { first, _ in first }
+    let known = verification.checkpoint.file?.segments ?? []
+    let covered = Dictionary(known.map { ($0.number, $0) }) { first, _ in first }
+    // What an index says matters to nobody here.
+    let isWhole = findings.allSatisfy { $0.file == store.filePath(CheckpointHeader.name) }
+    let all = try store.byteCountOfSegments()
+    var read = 0
+    let numbers = try store.segmentNumbers()
+    for number in numbers {
+      let name = SegmentHeader.name(number)
+      do throws(StoreError) {
+        var salt = covered[number]?.salt
+        if salt == nil { salt = try SegmentReader.salt(of: number, in: store) }
+        salts[number] = salt
+        guard let reader = try SegmentReader(number, in: store, salt: salt) else { continue }
+        let end = isWhole ? ends[number] ?? 0 : nil
+        try take(reader, extent(reader, end, covered[number]), progress, (read, all))
+        read &+= reader.fileByteCount
+      } catch {
+        guard let finding = Finding(error) else { throw error }
+        let byteCount = (try? store.directory.open(name, forWriting: false)?.byteCount()) ?? 0
+        note(store.filePath(name), 0..<byteCount, finding.message)
+      }
+    }
+    for number in covered.keys.sorted() where !numbers.contains(number) {
+      note(store.filePath(SegmentHeader.name(number)), 0..<0, "a segment is missing")
+    }
+    // What has no bytes to be skipped: a missing segment, a header, the word of another file.
+    let files = Set(skipped.map(\.file))
+    for finding in findings where !files.contains(finding.file ?? "") { note(finding) }
+    if let finding = store.headerFinding { note(finding) }
+  }
+
+  /// How far records of a segment count, and how far there must have been some.
+  ///
+  /// - Parameter end: where it ends in a log that is whole.
+  private func extent(
+    _ reader: SegmentReader, _ end: Int?, _ covered: CheckpointSegment?
+  ) -> (limit: Int, expected: Int) {
+    if let end { return (end, end) }
+    var limit = reader.byteCount
+    var expected = covered?.end ?? SegmentHeader.recordsStart
+    // A next segment that cannot be read says nothing.
+    if let next = try? SegmentReader(reader.number &+ 1, in: store)?.link()?.value, next.follows(reader.number) {
+      expected = Int(min(next.previousEnd, UInt64(SegmentReader.byteCountMax)))
+      limit = min(expected, limit)
+    }
+    return (limit, expected)
+  }
+
+  private mutating func note(_ finding: Finding) { note(finding.file ?? store.path, 0..<0, finding.message) }
+
+  private mutating func note(_ file: String, _ range: Range<Int>, _ reason: String) {
+    if skipped.count < Self.skippedListed {
+      skipped.append(Skipped(file: file, range: range, reason: reason))
+    } else {
+      skippedMore += 1
+    }
+  }
+
+  private mutating func take(
+    _ reader: SegmentReader, _ extent: (limit: Int, expected: Int), _ progress: (any ProgressListener)?,
+    _ bytes: (read: Int, all: Int)
+  ) throws(StoreError) {
+    let (limit, expected) = extent
+    var at = SegmentHeader.recordsStart
+    // Any sequence counts, but hostile bytes could claim a long record at every place.
+    var reach = SegmentReader.Reach(after: 0, byteCount: .max)
+    reach.budget = 16 * reader.byteCount
+    while at < limit {
+      if let record = try reader.record(at: at, upTo: limit) {
+        try add(record, reader.number, reader.path)
+        at = record.end
+        if records & 0xFFF == 0 { try progress?.advance(to: bytes.read &+ at, of: bytes.all) }
+        continue
+      }
+      let found = try reader.look(from: at, behind: at, &reach, isProof: nil)
+      let end = min(found.next ?? max(found.usedEnd, at), limit)
+      if found.isUndecided {
+        note(reader.path, at..<max(limit, expected), "what follows resembles records too much to look at all of it")
+        return
+      }
+      guard found.next != nil else {
+        if at < max(end, expected) { note(reader.path, at..<max(end, expected), "no valid record") }
+        return
+      }
+      note(reader.path, at..<end, "no valid record")
+      at = end
+    }
+    if at < expected { note(reader.path, at..<expected, "the file has been cut short") }
+  }
+
+  private mutating func add(_ record: LogRecord, _ segment: UInt64, _ path: String) throws(StoreError) {
+    records += 1
+    recordBytes += record.bytes.count
+    let header = record.header
+    let range = record.offset..<record.end
+    guard header.isOperation else {
+      guard !header.isKnownKind && !header.isSkippable else { return }
+      return note(path, range, "a record of the kind \(header.kind), of a newer version")
+    }
+    guard header.keyByteCount > 0, header.hasItsFields else {
+      return note(path, range, "a record has no key, or not its fields")
+    }
+    if let known = table.number(of: record.key), table.values[known].sequence > header.sequence { return }
+    try table.set(
+      LiveEntries.Location(
+        segment: segment, offset: record.offset, byteCount: record.bytes.count,
+        valueByteCount: header.valueByteCount, sequence: header.sequence, deadline: record.deadline ?? .max,
+        isPut: header.kind == RecordHeader.Kind.put),
+      for: record.key)
+  }
+}

@@ -1,0 +1,63 @@
+/// Makes checksums fit, so that what is behind them is reached.
+public enum Checksums {
+  private static let identifier = [UInt8](0x10..<0x20)
+
+  /// Bytes behind a header of a segment and its link.
+  public static func segment(of bytes: [UInt8]) -> [UInt8] {
+    var segment = ForgedSegment(number: 1, of: identifier)
+    segment.add(ForgedSegment.link)
+    return segment.bytes + bytes
+  }
+
+  private static func store(_ value: UInt64, _ bytes: inout [UInt8], _ at: Int) {
+    bytes.replaceSubrange(at..<at + 8, with: ForgedSegment.little(value, 8))
+  }
+
+  private static func hash(_ bytes: [UInt8], _ range: Range<Int>, seed: UInt64 = 0) -> UInt64 {
+    ForgedSegment.hash(Array(bytes[range]), seed: seed)
+  }
+
+  /// Each record up to the first that cannot be one.
+  public static func repaired(segment original: [UInt8]) -> [UInt8] {
+    var bytes = original
+    guard bytes.count >= 256 else { return bytes }
+    store(hash(bytes, 0..<248), &bytes, 248)
+    let salt = ForgedSegment.word(bytes, 56)
+    var at = 256
+    while at + 32 <= bytes.count, bytes[at + 22] != 0 {
+      let count = ForgedSegment.byteCount(bytes, at)
+      guard count <= bytes.count - at else { break }
+      // Wrapping multiplication is how the seed is made.
+      let seed = salt ^ (UInt64(at) &* 0x9E37_79B9_7F4A_7C15)
+      store(hash(bytes, at + 8..<at + count, seed: seed), &bytes, at)
+      at += count
+    }
+    return bytes
+  }
+
+  /// Shards, directory, table and header.
+  public static func repaired(checkpoint original: [UInt8]) -> [UInt8] {
+    var bytes = original
+    let start = 4096 + 1024 * 32
+    guard bytes.count >= start else { return bytes }
+    for shard in 0..<1024 {
+      let place = 4096 + shard * 32
+      let offset = ForgedSegment.word(bytes, place)
+      let buckets = Int(ForgedSegment.word(bytes, place + 8) & 0xFFFF_FFFF)
+      guard buckets > 0, offset <= UInt64(bytes.count), buckets * 64 <= bytes.count - Int(offset) else { continue }
+      store(hash(bytes, Int(offset)..<Int(offset) + buckets * 64), &bytes, place + 16)
+    }
+    store(hash(bytes, 4096..<start), &bytes, 136)
+    let table = ForgedSegment.word(bytes, 144)
+    if table <= UInt64(bytes.count) { store(hash(bytes, Int(table)..<bytes.count), &bytes, 152) }
+    store(hash(bytes, 0..<4088), &bytes, 4088)
+    return bytes
+  }
+
+  public static func repaired(header original: [UInt8]) -> [UInt8] {
+    var bytes = original
+    guard bytes.count >= 4096 else { return bytes }
+    store(hash(bytes, 0..<4088), &bytes, 4088)
+    return bytes
+  }
+}
