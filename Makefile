@@ -4,7 +4,7 @@ SWIFT_FLAGS = -Xswiftc -warnings-as-errors
 SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests
 BENCHMARKS = Benchmarks/.build/release
 
-.PHONY: help demo test golden lint bench bench-quick bench-own costs sanitize clean
+.PHONY: help demo test golden lint bench bench-quick bench-own costs sanitize fuzz clean
 
 help:
 	@echo 'make demo      analyse the files of a folder through a store, and survive a kill -9'
@@ -16,6 +16,7 @@ help:
 	@echo 'make bench-quick  the part of it that the targets are about (under 4 minutes)'
 	@echo 'make bench-own    Cairn alone, against its own promises (5 minutes)'
 	@echo 'make sanitize  all tests under the address sanitizer'
+	@echo 'make fuzz      random bytes for everything that reads (SECONDS=60 for each of seven targets)'
 	@echo 'make clean     remove what was built'
 
 demo:
@@ -67,6 +68,10 @@ sanitize:
 	@.ci/prerequisites
 	@# XCTest itself leaks two blocks, which would make every run fail.
 	ASAN_OPTIONS=detect_leaks=0 .ci/swift-test --sanitize=address --scratch-path .build/address
+
+fuzz:
+	@.ci/prerequisites
+	.ci/fuzz $(or $(SECONDS),60)
 
 clean:
 	rm -rf .build Benchmarks/.build

@@ -10,6 +10,16 @@ let settings: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 
+// The program of libFuzzer has no `main` of its own: `.ci/fuzz` asks for it.
+let fuzzing: [Target] =
+  Context.environment["CAIRN_FUZZ"] == nil
+  ? []
+  : [
+    .executableTarget(
+      name: "cairn-fuzz", dependencies: ["CairnFuzz"], path: "Tests/cairn-fuzz",
+      swiftSettings: [.unsafeFlags(["-parse-as-library"])])
+  ]
+
 let package = Package(
   name: "Cairn",
   products: [
@@ -37,6 +47,9 @@ let package = Package(
     .executableTarget(
       name: "cairn-test-writer", dependencies: ["Cairn", "CairnTestSupport"], path: "Tests/cairn-test-writer",
       swiftSettings: settings),
+    .target(
+      name: "CairnFuzz", dependencies: ["Cairn", "CairnArguments", "CairnInspect", "CairnTestSupport"],
+      path: "Tests/CairnFuzz", swiftSettings: settings),
     // Writes the stores of `Formats/v1`.
     .executableTarget(
       name: "cairn-golden", dependencies: ["Cairn", "CairnInspect", "CairnTestSupport"], path: "Tests/cairn-golden",
@@ -50,10 +63,10 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "Cairn", "CairnArguments", "CairnInspect", "CairnTestSupport", "cairn-demo",
+        "Cairn", "CairnArguments", "CairnInspect", "CairnTestSupport", "CairnFuzz", "cairn-demo",
         "cairn-golden", "kvdump",
       ], swiftSettings: settings),
     .testTarget(name: "RepositoryTests", swiftSettings: settings),
-  ],
+  ] + fuzzing,
   swiftLanguageModes: [.v6]
 )
