@@ -168,7 +168,7 @@ class Search:
     """What section 6 looks for behind the end of the log, and how long."""
 
     def __init__(self, sequence, reach):
-        self.sequence, self.reach, self.budget = sequence, reach, 16 * reach
+        self.sequence, self.reach, self.budget = sequence, reach, 4 * reach
 
 
 def read_file(name):
@@ -394,10 +394,13 @@ def main(arguments):
                     status = 4
                     continue
                 print(line(record))
+        elif any(not record.is_understood for record in log.entries.values()):
+            print("not supported: values of a newer version", file=sys.stderr)
+            status = 4
         if log.damage:
             print(f"damaged: {log.damage}", file=sys.stderr if arguments[0] == "dump" else sys.stdout)
             return 3
-        if arguments[0] == "verify":
+        if arguments[0] == "verify" and status == 0:
             print("clean")
         return status
     except Damaged as damage:

@@ -15,6 +15,7 @@
 #if defined(__x86_64__)
 // From libxxhash, which picks SSE2, AVX2 or AVX-512 when it is first called.
 extern unsigned long long XXH3_64bits_withSeed_dispatch(const void *, size_t, unsigned long long);
+extern XXH_errorcode XXH3_64bits_update_dispatch(XXH3_state_t *, const void *, size_t);
 enum { inlineBytesMax = 256 };
 #endif
 
@@ -23,6 +24,26 @@ uint64_t cairn_hash(const void *bytes, size_t count, uint64_t seed) {
   if (count > inlineBytesMax) return XXH3_64bits_withSeed_dispatch(bytes, count, seed);
 #endif
   return XXH3_64bits_withSeed(bytes, count, seed);
+}
+
+void *cairn_hash_begin(uint64_t seed) {
+  XXH3_state_t *state = XXH3_createState();
+  if (state) XXH3_64bits_reset_withSeed(state, seed);
+  return state;
+}
+
+void cairn_hash_add(void *state, const void *bytes, size_t count) {
+#if defined(__x86_64__)
+  XXH3_64bits_update_dispatch(state, bytes, count);
+#else
+  XXH3_64bits_update(state, bytes, count);
+#endif
+}
+
+uint64_t cairn_hash_end(void *state) {
+  uint64_t hash = XXH3_64bits_digest(state);
+  XXH3_freeState(state);
+  return hash;
 }
 
 void cairn_hash128(const void *bytes, size_t count, uint64_t halves[2]) {

@@ -34,6 +34,8 @@ extension ProgramSyntax {
         switch character {
         case "\\": result += "\\e"
         case "-": result += "\\-"
+        // Pages are read in any encoding.
+        case "…": result += "\\&..."
         default: result.append(character)
         }
       }

@@ -1,13 +1,17 @@
 internal import Cairn
+internal import Glibc
 
 /// Reads a file through a buffer of bounded size. Nothing outside of the file's length at the start is asked for.
 ///
 /// Views that it returns are valid until the next call.
 final class FileWindow {
   static let readAhead = 4 << 20
+  private static let pageBytes = 4096
 
   let file: any File
   let byteCount: Int
+  /// Whether what the disk cannot read counts as zeros, in pieces of a page. Otherwise it is an error.
+  var isForgiving = false
   private var memory: Mapping?
   private var start = 0
   private var filled = 0
@@ -42,7 +46,21 @@ final class FileWindow {
       memory = try System.allocate(byteCount: (max(count, 4096) + 4095) & ~4095)
     }
     guard let memory else { return }
-    filled = try file.read(into: memory.view.slice(0, count), at: offset)
+    do throws(StoreError) { filled = try file.read(into: memory.view.slice(0, count), at: offset) } catch {
+      guard isForgiving, error.systemError == EIO else { throw error }
+      try fillPages(memory.view.slice(0, count), from: offset)
+      filled = count
+    }
     start = offset
+  }
+
+  private func fillPages(_ view: MemoryView, from offset: Int) throws(StoreError) {
+    view.zero(0, view.count)
+    for at in stride(from: 0, to: view.count, by: Self.pageBytes) {
+      let page = view.slice(at, min(Self.pageBytes, view.count - at))
+      do throws(StoreError) { _ = try file.read(into: page, at: offset + at) } catch {
+        guard error.systemError == EIO else { throw error }
+      }
+    }
   }
 }

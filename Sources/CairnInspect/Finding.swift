@@ -46,14 +46,17 @@ struct Findings {
   private(set) var all: [Finding] = []
   /// Those that were not listed any more.
   private(set) var omitted = 0
+  /// The first of each severity, whether it is listed or not.
+  private var firsts: [Finding.Severity: Finding] = [:]
 
   mutating func add(_ finding: Finding) {
     let isKnown = all.contains { $0.file == finding.file && $0.offset == finding.offset && $0.severity != .note }
     if isKnown && finding.severity != .note { return }
+    if firsts[finding.severity] == nil { firsts[finding.severity] = finding }
     if all.count < Self.listed { all.append(finding) } else { omitted += 1 }
   }
 
-  func first(_ severity: Finding.Severity) -> Finding? { all.first { $0.severity == severity } }
+  func first(_ severity: Finding.Severity) -> Finding? { firsts[severity] }
 }
 
 /// A number and what is counted.

@@ -44,11 +44,11 @@ package struct StoreDirectory {
   private static func salvage(_ path: String) throws(StoreError) -> StoreDirectory {
     let opened: StoreDirectory
     do throws(StoreError) { opened = try StoreDirectory(opening: path) } catch {
-      guard error.code == .damaged else { throw error }
+      guard try isDamaged(path, error) else { throw error }
       let directory = try PosixFileSystem().openDirectory(path, creating: nil)
-      guard let header = try headerFromSegments(directory) else { throw error }
+      guard let header = try headerFromSegments(directory)?.header else { throw error }
       var store = StoreDirectory(path: path, header: header, directory: directory)
-      store.headerFinding = Finding(error)
+      store.headerFinding = Finding(.damaged, error.message, file: error.file, at: error.byteOffset)
       return store
     }
     guard opened.header.readOnlyCompatible == 0 else {
@@ -58,19 +58,35 @@ package struct StoreDirectory {
     return opened
   }
 
-  private static func headerFromSegments(_ directory: any Directory) throws(StoreError) -> StoreHeader? {
-    var doubtful: StoreHeader?
+  /// Also where a changed bit makes the header one of another version: its segments are of this one.
+  private static func isDamaged(_ path: String, _ error: StoreError) throws(StoreError) -> Bool {
+    if error.code == .damaged { return true }
+    guard error.code == .unsupportedFormat else { return false }
+    let directory = try PosixFileSystem().openDirectory(path, creating: nil)
+    guard let file = try directory.open(StoreHeader.name, forWriting: false) else { return false }
+    let window = FileWindow(file, byteCount: try file.byteCount())
+    guard let view = try window.bytes(at: 0, StoreHeader.byteCount) else { return false }
+    if StoreHeader.hasItsChecksum(view) { return false }
+    return try headerFromSegments(directory)?.isCertain == true
+  }
+
+  /// - Returns: what the first segment whose header is whole says, for certain; or a header that serves to find records
+  ///   by their checksums; `nil` if there are no segments.
+  private static func headerFromSegments(
+    _ directory: any Directory
+  ) throws(StoreError) -> (header: StoreHeader, isCertain: Bool)? {
+    var isThere = false
     for number in try directory.names().compactMap(SegmentHeader.number).sorted() {
       guard let file = try directory.open(SegmentHeader.name(number), forWriting: false) else { continue }
       let window = FileWindow(file, byteCount: try file.byteCount())
       guard let view = try window.bytes(at: 0, SegmentHeader.byteCount, readAhead: 0) else { continue }
       if let segment = try? SegmentHeader(decoding: view, file: file.path) {
-        return StoreHeader(identifier: segment.store, hashSeed: 0, created: segment.created)
+        return (StoreHeader(identifier: segment.store, hashSeed: 0, created: segment.created), true)
       }
-      // Better than nothing: with it, records can still be found by their checksums.
-      doubtful = StoreHeader(identifier: StoreIdentifier(low: 0, high: 0), hashSeed: 0, created: 0)
+      isThere = true
     }
-    return doubtful
+    if !isThere { return nil }
+    return (StoreHeader(identifier: StoreIdentifier(low: 0, high: 0), hashSeed: 0, created: 0), false)
   }
 
   /// What to say about a directory without the file that makes it a store.

@@ -22,12 +22,13 @@ package struct Summary {
   let byteCountOnDisk: Int
 
   /// Reads the last segment, and all of them if there is no checkpoint to tell what is live.
-  package init(_ store: StoreDirectory) throws(StoreError) {
+  package init(_ store: StoreDirectory, progress: (any ProgressListener)? = nil) throws(StoreError) {
     self.store = store
     lock = try store.lock()
     checkpoint = try CheckpointFile.load(store)
     if let file = checkpoint.file {
       var walk = LogWalk(store, depth: .ends, checkpoint: file, visitor: NoVisitor())
+      walk.progress = progress
       try walk.run()
       log = walk.report
       let liveBytes = file.segments.reduce(0) { $0 &+ Int($1.liveBytes) }
@@ -40,6 +41,7 @@ package struct Summary {
         bytesBySegment: Dictionary(file.segments.map { ($0.number, Int($0.liveBytes)) }) { first, _ in first })
     } else {
       var walk = LogWalk(store, depth: .records, checkpoint: nil, visitor: try LiveEntries(.all))
+      walk.progress = progress
       try walk.run()
       log = walk.report
       live = log.damage == nil ? Self.count(walk.visitor, log) : nil

@@ -12,6 +12,8 @@ package struct Verification {
   let store: StoreDirectory
   private(set) var log = LogReport()
   package private(set) var findings: [Finding] = []
+  /// The first of each kind, also if it is not among those that were kept.
+  private var firsts: [Finding] = []
   /// Further ones, which were not kept.
   private(set) var omitted = 0
   private(set) var checkpoint: CheckpointFile.State
@@ -19,8 +21,9 @@ package struct Verification {
   private(set) var checkpointEntries = 0
 
   package var verdict: Verdict {
-    if omitted > 0 || findings.contains(where: { $0.severity == .damaged }) { return .damaged }
-    return findings.contains { $0.severity == .notUnderstood } ? .notUnderstood : .clean
+    let all = findings + firsts
+    if all.contains(where: { $0.severity == .damaged }) { return .damaged }
+    return all.contains { $0.severity == .notUnderstood } ? .notUnderstood : .clean
   }
 
   /// - Parameter isDeep: whether each entry of the checkpoint is compared with the log; otherwise their checksums are
@@ -83,6 +86,7 @@ package struct Verification {
 
   private mutating func take(_ more: Findings) {
     findings += more.all
+    firsts += [more.first(.damaged), more.first(.notUnderstood)].compactMap { $0 }
     omitted += more.omitted
   }
 

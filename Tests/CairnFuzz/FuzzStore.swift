@@ -15,7 +15,7 @@ final class FuzzStore: Sendable {
 
   private init() {
     // Where there is one, in memory.
-    let folder = Files.exists("/dev/shm") ? "/dev/shm" : NSTemporaryDirectory()
+    let folder = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm" : NSTemporaryDirectory()
     path = folder + "/cairn-fuzz-\(getpid())"
     guard let files = try? FormatCase.checkpoint.make() else {
       preconditionFailure("the store to begin with cannot be made")

@@ -120,8 +120,35 @@ import Testing
     #expect(try Tool.run("load", directory.path("last"), directory.path("dump")).code == 65)
   }
 
+  /// Each makes two stores.
+  #if DEBUG
+    private static let written = 5
+  #else
+    private static let written = 100
+  #endif
+
+  /// Goal: what the writer in Python makes of the dumps in Formats is what they say.
+  @Test(.enabled(if: Reader.isThere, "python3 and libxxhash are needed"), arguments: FormatCaseTests.stored)
+  func pythonWritesDumps(_ stored: FormatCaseTests.Stored) throws {
+    if stored.folder != "golden" { return }
+    let directory = TemporaryDirectory()
+    let made = try Tool.run(
+      URL(fileURLWithPath: "/bin/sh"),
+      [
+        "-c", "python3 \"$0\" \"$1\" < \"$2\"", Reader.folder + "/writer.py", directory.path("store"),
+        stored.path + "/dump.jsonl",
+      ])
+    #expect(made.code == 0, "\(made.errors)")
+    let difference = try Tool.run("diff", stored.path + "/store", directory.path("store"))
+    #expect(difference.code == 0, "\(difference.text)")
+    let store = try Store.open(at: directory.path("store"), options: Store.Options(.mustExist))
+    try store.put("more", for: "more")
+    try store.close()
+    #expect(try Tool.run("verify", "--deep", directory.path("store")).code == 0)
+  }
+
   /// Goal: the writer in Python writes what the engine reads, and goes on with.
-  @Test(.enabled(if: Reader.isThere, "python3 and libxxhash are needed"), arguments: SeededRandom.seeds(3))
+  @Test(.enabled(if: Reader.isThere, "python3 and libxxhash are needed"), arguments: SeededRandom.seeds(written))
   func whatPythonWrites(seed: UInt64) throws {
     let directory = TemporaryDirectory()
     let original = try makeStore(directory.path("one"), seed: seed)

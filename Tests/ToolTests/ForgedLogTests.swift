@@ -114,7 +114,7 @@ import Testing
     }
   }
 
-  /// F1-END-001: the search behind the end is bounded, and what it could not look at is not cut off.
+  /// F1-END-002: the search behind the end is bounded, and what it could not look at is not cut off.
   /// Method: at every multiple of 32 stands what could be the header of a record of 1 MiB.
   @Test func aValueOfHeaders() throws {
     let words: [UInt64] = [2, 0x0001_0001_0010_0000, 0, 2]

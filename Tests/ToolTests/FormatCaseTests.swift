@@ -159,6 +159,9 @@ import Testing
     } else if repaired.code == 3 {
       #expect(repaired.text.contains("skipped: ") || repaired.text.contains("damaged: "), "\(repaired)")
       #expect(try Tool.run("verify", target).code == 0)
+    } else {
+      #expect(repaired.text.contains("only a newer version can read") || !repaired.errors.isEmpty, "\(repaired)")
+      #expect(!repaired.text.contains("damaged: "), "\(repaired)")
     }
   }
 

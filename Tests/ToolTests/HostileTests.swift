@@ -25,13 +25,44 @@ import Testing
       ["info"], ["stat"], ["list"], ["dump"], ["log"], ["verify", "--deep"], ["recompress"], ["get", "a"],
       ["history", "a"],
     ]
-    for command in commands {
-      let words = [command[0], path] + command.dropFirst()
-      let result = try Tool.run(
-        URL(fileURLWithPath: "/usr/bin/env"),
-        ["prlimit", "--data=\(256 << 20)", "--cpu=5", Tool.executable("kvdump").path] + words)
-      #expect((0...4).contains(result.code), "\(command): \(result)")
+    for command in commands { try runLimited([command[0], path] + command.dropFirst()) }
+  }
+
+  private func runLimited(_ words: [String]) throws {
+    let result = try Tool.run(
+      URL(fileURLWithPath: "/usr/bin/env"),
+      ["prlimit", "--data=\(256 << 20)", "--cpu=5", Tool.executable("kvdump").path] + words)
+    #expect((0...4).contains(result.code), "\(words): \(result)")
+  }
+
+  /// Goal: the same for what is long, or says that it is.
+  /// Method: a sparse segment with a record that claims a gigabyte; and one of a megabyte with nothing but records and
+  /// holes, at whose end one says that all of it was on the disk.
+  @Test(arguments: [true, false]) func limitsOfLongFiles(isClaim: Bool) throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    var files = try FormatCase.checkpoint.make()
+    files["index.checkpoint"] = nil
+    let name = "segment-00000001.log"
+    var segment = ForgedSegment(header: try #require(files[name]))
+    segment.add(ForgedSegment.link)
+    if isClaim {
+      let claim = ForgedSegment.Record(sequence: 1, key: [1], value: [UInt8](repeating: 0, count: 8))
+      segment.add(claim)
+      segment.bytes.replaceSubrange(328 + 16..<328 + 20, with: ForgedSegment.little(1 << 30 - 4096, 4))
+    } else {
+      for number in 1...20_000 {
+        segment.add(ForgedSegment.Record(sequence: UInt64(number), key: [UInt8(number % 200)], durable: 256))
+        segment.bytes += [UInt8](repeating: 0xFF, count: 8)
+      }
+      segment.add(ForgedSegment.Record(sequence: 20_001, key: [1]))
     }
+    files[name] = segment.bytes
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    for (name, bytes) in files { try Files.write(bytes, to: path + "/" + name) }
+    if isClaim { try lengthen(path + "/" + name, to: 1 << 30) }
+    for command in ["info", "stat", "list", "dump", "log", "verify"] { try runLimited([command, path]) }
+    try runLimited(["repair", path, "--output", directory.path("saved")])
   }
 
   /// Without taking space.

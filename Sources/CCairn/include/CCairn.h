@@ -24,6 +24,11 @@ __attribute__((always_inline)) static inline uint64_t cairn_hash_key(const void 
   return cairn_hash(bytes, count, seed);
 }
 
+/// The same hash of bytes that come in pieces. `NULL` if there is no memory; `cairn_hash_end` frees it.
+void *cairn_hash_begin(uint64_t seed);
+void cairn_hash_add(void *state, const void *bytes, size_t count);
+uint64_t cairn_hash_end(void *state);
+
 /// XXH3-128 with seed 0; low half in `halves[0]`, high half in `halves[1]`.
 void cairn_hash128(const void *bytes, size_t count, uint64_t halves[2]);
 

@@ -5,9 +5,6 @@
 /// followed by another one only what the link of that one covers is mapped, which no writer takes away; and what may
 /// still be shortened is copied.
 extension Recovery {
-  /// No record ends behind that, however long somebody has made a file.
-  private static let segmentBytesMax = HashIndex.Entry.offsetEnd + Store.Limits.valueBytes + (1 << 20)
-
   /// - Parameter covered: what the checkpoint knows of segments, so that one whose header is damaged can be read.
   mutating func openSegments(_ covered: [CheckpointSegment]) throws(StoreError) {
     let numbers = try directory.names().compactMap(SegmentHeader.number).sorted()
@@ -44,7 +41,7 @@ extension Recovery {
     guard let file = try directory.open(name, forWriting: false) else {
       throw StoreError.damaged("a segment is missing", file: directory.path + "/" + name)
     }
-    let byteCount = min(try file.byteCount(), Self.segmentBytesMax)
+    let byteCount = min(try file.byteCount(), SegmentHeader.fileBytesMax)
     guard byteCount >= SegmentHeader.byteCount else {
       throw StoreError.damaged("the segment is cut short", file: file.path, at: byteCount)
     }

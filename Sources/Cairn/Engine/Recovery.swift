@@ -286,7 +286,7 @@ struct Recovery {
       }
       guard header.keyByteCount > 0, header.hasItsFields else { return "a record has no key, or not its fields" }
       guard !isFirst else { return "a segment begins without a link" }
-      guard record.offset < HashIndex.Entry.offsetEnd else { return "a record begins beyond the limit of a segment" }
+      guard record.offset < SegmentHeader.operationsEnd else { return "a record begins beyond the limit of a segment" }
       if cursor.batch == nil && header.flags & RecordHeader.Flags.moreFollows != 0 {
         cursor.batch = (record.offset, cursor.sequence, cursor.lastOffset, cursor.checksum)
       } else if header.flags & RecordHeader.Flags.moreFollows == 0 {

@@ -102,9 +102,7 @@ package struct StoreHeader: Equatable {
     }
     try FormatVersion.check(
       view, magic: Magic.store, byteCount: Self.byteCount, what: "store header", file: file)
-    guard
-      view.load(Self.byteCount - 8, as: UInt64.self) == view.slice(0, Self.byteCount - 8).hash(seed: 0)
-    else {
+    guard Self.hasItsChecksum(view) else {
       throw StoreError.damaged("the checksum of the store header does not match", file: file, at: Self.byteCount - 8)
     }
     incompatible = view.load(24, as: UInt64.self)
@@ -120,6 +118,12 @@ package struct StoreHeader: Equatable {
     if forWriting && readOnlyCompatible != 0 {
       throw Self.unsupported("can only be opened read-only", bits: readOnlyCompatible, word: 1, view, file)
     }
+  }
+
+  /// Whether the first bytes of a file, all of a header's, are as this version would have written them.
+  package static func hasItsChecksum(_ view: MemoryView) -> Bool {
+    view.count >= byteCount
+      && view.load(byteCount - 8, as: UInt64.self) == view.slice(0, byteCount - 8).hash(seed: 0)
   }
 
   /// SPEC 2.1: newer versions leave the names of their features for older ones to print.
@@ -157,6 +161,10 @@ package struct SegmentHeader: Equatable {
   /// Where the first record stands.
   package static let recordsStart = byteCount
   package static let saltOffset = 56
+  /// Puts and removes begin below: an entry of the index has no more bits for the place.
+  package static let operationsEnd = HashIndex.Entry.offsetEnd
+  /// No record ends behind that, however long somebody has made the file.
+  package static let fileBytesMax = operationsEnd + Store.Limits.valueBytes + 1 << 20
 
   package var store: StoreIdentifier
   /// 1 for the first segment of a store, one more for each later one.
@@ -204,9 +212,7 @@ package struct SegmentHeader: Equatable {
     }
     try FormatVersion.check(
       view, magic: Magic.segment, byteCount: Self.byteCount, what: "header of the segment", file: file)
-    guard
-      view.load(Self.byteCount - 8, as: UInt64.self) == view.slice(0, Self.byteCount - 8).hash(seed: 0)
-    else {
+    guard Self.hasItsChecksum(view) else {
       throw StoreError.damaged("the checksum of the segment's header does not match", file: file, at: 0)
     }
     store = StoreIdentifier(low: view.load(24, as: UInt64.self), high: view.load(32, as: UInt64.self))
@@ -224,6 +230,12 @@ package struct SegmentHeader: Equatable {
         .unsupportedFormat, "the segment is of kind \(kind) with features \(features), of a newer version",
         file: file, byteOffset: 72)
     }
+  }
+
+  /// Whether the first bytes of a file, all of a header's, are as this version would have written them.
+  package static func hasItsChecksum(_ view: MemoryView) -> Bool {
+    view.count >= byteCount
+      && view.load(byteCount - 8, as: UInt64.self) == view.slice(0, byteCount - 8).hash(seed: 0)
   }
 
   package init(store: StoreIdentifier, segment: UInt64, epoch: UInt64, salt: UInt64, created: Int64) {

@@ -73,7 +73,7 @@ package struct RecordHeader: Equatable {
 
   /// The seed of a record's checksum: bytes of another place, another segment or an earlier life cannot pass.
   @inline(__always)
-  static func seed(salt: UInt64, offset: Int) -> UInt64 {
+  package static func seed(salt: UInt64, offset: Int) -> UInt64 {
     // Wrapping multiplication is what makes the product spread over all bits.
     salt ^ (UInt64(truncatingIfNeeded: offset) &* 0x9E37_79B9_7F4A_7C15)
   }
@@ -128,6 +128,14 @@ package struct RecordHeader: Equatable {
   /// Whether this version knows what the record's optional fields mean, and how its value is stored.
   @inline(__always)
   package var isUnderstood: Bool { marks & 0xFFFF_FFFF & ~UInt64(Flags.known) == 0 }
+
+  /// Whether there are items in its extension, or flags that need not be understood.
+  package var saysMore: Bool {
+    flags >> 9 != 0 || extensionByteCount > (flags & Flags.expiry == 0 ? 0 : 8)
+  }
+
+  /// What says how the value is stored: flags 2 to 7, codec and dictionary.
+  package var encoding: UInt64 { marks & 0xFFFF_00FC }
 
   /// Whether this is a put whose value is as it is stored, for ever: the common case.
   @inline(__always)

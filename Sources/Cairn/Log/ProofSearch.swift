@@ -2,7 +2,10 @@
 ///
 /// A record can only be valid where it was written, so what passes is proof. Valid records are stepped over, so that
 /// values, which anybody may have chosen, are looked into only where a record around them is torn.
-struct ProofSearch {
+package struct ProofSearch {
+  /// How often the bytes that are searched may be hashed.
+  package static let budgetFactor = 4
+
   enum Result {
     case nothing
     case proof
@@ -20,7 +23,7 @@ struct ProofSearch {
   init(after lastSequence: UInt64, byteCount: Int) {
     self.lastSequence = lastSequence
     self.byteCount = byteCount
-    budget = 16 * byteCount
+    budget = Self.budgetFactor * byteCount
   }
 
   /// Looks at every multiple of 8 from `start` on.

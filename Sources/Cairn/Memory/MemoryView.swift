@@ -83,7 +83,7 @@ package struct MemoryView {
     )
   }
 
-  func zero(_ offset: Int, _ length: Int) {
+  package func zero(_ offset: Int, _ length: Int) {
     precondition(contains(offset, length), "zeroing outside of memory view")
     // SAFETY: checked above.
     unsafe base.advanced(by: offset).initializeMemory(as: UInt8.self, repeating: 0, count: length)
@@ -136,8 +136,10 @@ package struct MemoryView {
   func adviseNeeded() { unsafe cairn_advise_needed(base, count) }
 
   package func isZero(_ offset: Int, _ length: Int) -> Bool {
-    for at in offset..<offset + length where load(at, as: UInt8.self) != 0 { return false }
-    return true
+    if length == 0 { return true }
+    let part = slice(offset, length)
+    // Each byte is the one before it, and the first is zero.
+    return part.load(0, as: UInt8.self) == 0 && part.slice(1, length - 1).isEqual(to: part.slice(0, length - 1))
   }
 
   /// A copy of the bytes on the heap.

@@ -83,7 +83,8 @@ package struct DumpParser: ~Escapable {
       members.deadline = try number(Int64.self)
     default:
       at = start
-      throw error("there is no member \(Escaping.text(name)) in a dump")
+      let shown = Escaping.text(String(name.prefix(40))) + (name.count > 40 ? "…" : "")
+      throw error("there is no member \(shown) in a dump")
     }
     if isAgain { throw error("the member \(name) is there twice") }
   }
@@ -97,11 +98,12 @@ package struct DumpParser: ~Escapable {
   private mutating func number<T: FixedWidthInteger>(_: T.Type) throws(DumpError) -> T {
     skipSpace()
     var digits: [UInt8] = []
-    while at < text.count, text[at] == UInt8(ascii: "-") || (0x30...0x39).contains(text[at]) {
+    while at < text.count, digits.count < 25, text[at] == UInt8(ascii: "-") || (0x30...0x39).contains(text[at]) {
       digits.append(text[at])
       at += 1
     }
-    guard let number = T(String(decoding: digits, as: UTF8.self)) else {
+    // As it would be written: without zeros in front.
+    guard let number = T(String(decoding: digits, as: UTF8.self)), String(number).utf8.elementsEqual(digits) else {
       throw error("a whole number of at most 64 bits is expected here")
     }
     return number

@@ -71,7 +71,7 @@ package struct Difference {
   ) throws(StoreError) -> Bool {
     let first = try records[0].record(at: a, isNextNear: false)
     let second = try records[1].record(at: b, isNextNear: false)
-    return first.value.isEqual(to: second.value) && first.header.isUnderstood == second.header.isUnderstood
+    return first.value.isEqual(to: second.value) && first.header.encoding == second.header.encoding
   }
 
   package var isEmpty: Bool { counts.isEmpty }

@@ -19,12 +19,13 @@ package struct LogListing {
   ///   - values: whether values are shown, and not only their sizes.
   package init(
     _ store: StoreDirectory, filter: KeyFilter = .all, from sequence: UInt64 = 0, format: Format = .text,
-    values: Bool = false, to sink: any OutputSink
+    values: Bool = false, to sink: any OutputSink, progress: (any ProgressListener)? = nil
   ) throws(StoreError) {
     self.store = store
     let checkpoint = try CheckpointFile.load(store).file
     let lines = RecordLines(filter: filter, first: sequence, format: format, values: values, sink: sink)
     var walk = LogWalk(store, depth: .records, checkpoint: checkpoint, visitor: lines)
+    walk.progress = progress
     try walk.run()
     damage = walk.report.findings.first(.notUnderstood)?.error ?? walk.report.damage?.error
     tail = LogTail(after: walk)

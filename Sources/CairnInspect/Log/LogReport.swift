@@ -40,6 +40,8 @@ struct LogReport {
   var epoch: UInt64 = 0
   /// The last record says that the store was closed, and nothing follows it.
   var isClosed = false
+  /// All of it could be read, and nothing is missing; of a newer version are values at most.
+  var isWhole = false
   /// Records of all kinds whose checksum was right, and their bytes.
   var records = 0
   var recordBytes = 0

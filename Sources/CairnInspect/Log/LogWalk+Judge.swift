@@ -24,9 +24,10 @@ extension LogWalk {
   ) throws(StoreError) -> Verdict {
     let (end, hole) = (cursor.end, cursor.hole)
     let later = numbers.filter { $0 > reader.number }
+    if cursor.rest == nil { cursor.rest = try store.byteCountOfSegments(from: reader.number) }
     var reach = SegmentReader.Reach(
-      after: cursor.batch?.sequence ?? cursor.sequence,
-      byteCount: try store.byteCountOfSegments(from: reader.number) &- end)
+      after: cursor.batch?.sequence ?? cursor.sequence, byteCount: (cursor.rest ?? 0) &- end)
+    reach.budget = cursor.budget ?? reach.budget
     var proof: String?
     if let checkpoint, LogPlace(segment: reader.number, offset: end) < checkpoint.covered {
       proof = "the checkpoint covers it"
@@ -34,18 +35,24 @@ extension LogWalk {
       proof = "the next segment tells that it was on the disk"
     } else if let link, cursor.batch == nil, UInt64(end) == link.value.previousEnd {
       proof = "the next segment was linked to another record"
+    } else if end < cursor.vouched {
+      proof = "what follows tells that it was on the disk"
     }
     let isRefused = cursor.refusal != nil
     var behind = try reader.look(
       from: isRefused ? hole + 8 : end, behind: hole, &reach,
       isProof: proof != nil || isRefused ? nil : { $0.durableByteCount > end })
-    if behind.isProof {
+    if let durable = behind.proof {
+      cursor.vouched = max(cursor.vouched, durable)
       proof = "a later record tells that it was on the disk"
     } else if proof == nil && !isRefused, try laterSegmentsProve(later, &reach, &behind) {
+      cursor.vouched = .max
       proof = "later segments tell that it was on the disk"
-    } else if behind.isUndecided {
+    } else if proof == nil && behind.isUndecided {
+      cursor.vouched = .max
       proof = "what follows resembles records too much to tell"
     }
+    cursor.budget = reach.budget
     if proof != nil || isRefused {
       reader.forget()
       // Valid after all: it was being written when it was read first, and what proves it came later still.
@@ -113,7 +120,7 @@ extension LogWalk {
       let found = try reader.look(from: SegmentHeader.recordsStart, &reach) {
         $0.durableByteCount > SegmentHeader.recordsStart || $0.flags & earlier != 0
       }
-      if found.isProof { return true }
+      if found.proof != nil { return true }
       behind.isUndecided = behind.isUndecided || found.isUndecided
     }
     return false

@@ -54,6 +54,11 @@ struct LogWalk<Visitor: LogVisitor> {
     var isAdrift = false
     /// Why a record with a valid checksum is not where it belongs.
     var refusal: String?
+    /// Of the segment: so much of it is known to have been on the disk. Found once, however many holes it has.
+    var vouched = 0
+    /// What is left for looking behind its holes, and the bytes of it and all later ones.
+    var budget: Int?
+    var rest: Int?
 
     /// Where the last whole operation ends.
     var end: Int { batch?.start ?? hole }
@@ -91,7 +96,7 @@ struct LogWalk<Visitor: LogVisitor> {
       guard isGoingOn else { break }
       if !next.exists {
         guard let later = numbers.first(where: { $0 > opened.number }) else { break }
-        noteMissing(next.number)
+        noteMissing(next.number, upTo: later)
         if depth != .everything { break }
         next = try open(later)
         cursor.isAdrift = true
@@ -100,6 +105,9 @@ struct LogWalk<Visitor: LogVisitor> {
     }
     report.segments += unused
     try checkLastRecord()
+    report.isWhole =
+      report.damage == nil && report.segments.count == numbers.count
+      && report.segments.allSatisfy { $0.ending != .damaged }
     report.isClosed = report.isClosed && report.damage == nil
   }
 
@@ -134,8 +142,10 @@ struct LogWalk<Visitor: LogVisitor> {
     report.findings.add(Finding(severity, message, file: file, at: offset))
   }
 
-  mutating func noteMissing(_ number: UInt64) {
-    note(.damaged, "a segment is missing", store.filePath(SegmentHeader.name(number)))
+  mutating func noteMissing(_ number: UInt64, upTo later: UInt64? = nil) {
+    let count = (later ?? number &+ 1) &- number
+    let what = count == 1 ? "a segment is missing" : "\(count) segments are missing, from this one on"
+    note(.damaged, what, store.filePath(SegmentHeader.name(number)))
   }
 
   // MARK: One segment
@@ -197,6 +207,7 @@ struct LogWalk<Visitor: LogVisitor> {
     cursor.hole = SegmentHeader.recordsStart
     cursor.batch = nil
     cursor.isContinued = false
+    (cursor.vouched, cursor.budget, cursor.rest) = (0, nil, nil)
   }
 
   private mutating func finish(_ ending: SegmentReport.Ending) {
@@ -297,6 +308,9 @@ struct LogWalk<Visitor: LogVisitor> {
       return refuse("a record has no key, or not its fields")
     }
     guard !isFirst else { return refuse("a segment begins without a link") }
+    guard record.offset < SegmentHeader.operationsEnd else {
+      return refuse("a record begins beyond the limit of a segment")
+    }
     let isNew = header.kind == RecordHeader.Kind.put && !header.isUnderstood && record.deadline ?? .max > now
     if isNew && depth == .everything {
       note(.notUnderstood, "a record uses a feature of a newer version", reader.path, record.offset)

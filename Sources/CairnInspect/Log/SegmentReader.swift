@@ -21,8 +21,8 @@ struct SegmentLink {
 
 /// Reads the records of one segment.
 final class SegmentReader {
-  /// No segment is longer: it holds at least one record, and the longest has a value of 1 GiB.
-  static let byteCountMax = Store.Limits.valueBytes + 1 << 20
+  /// No segment is longer.
+  static let byteCountMax = SegmentHeader.fileBytesMax
 
   let number: UInt64
   let path: String
@@ -36,16 +36,19 @@ final class SegmentReader {
   /// `nil` if there is no such file.
   ///
   /// - Parameter salt: what is known of it otherwise, in case that the header is damaged; `nil`: then it cannot be
-  ///   read.
+  ///   read. Who gives it also goes on behind what the disk cannot read.
   init?(_ number: UInt64, in store: StoreDirectory, salt: UInt64? = nil) throws(StoreError) {
     guard let file = try store.directory.open(SegmentHeader.name(number), forWriting: false) else { return nil }
     fileByteCount = try file.byteCount()
     window = FileWindow(file, byteCount: min(fileByteCount, Self.byteCountMax))
+    window.isForgiving = salt != nil
     let first = try window.bytes(at: 0, min(window.byteCount, SegmentHeader.byteCount), readAhead: 4096)
     do throws(StoreError) {
       header = try SegmentHeader(decoding: first ?? .empty, file: file.path)
     } catch {
-      guard error.code == .damaged, let salt else { throw error }
+      // A header with its own checksum is of another version indeed.
+      let isDamaged = error.code == .damaged || first.map(SegmentHeader.hasItsChecksum) == false
+      guard isDamaged, let salt else { throw error }
       header = SegmentHeader(store: store.header.identifier, segment: number, epoch: 0, salt: salt, created: 0)
     }
     guard header.store == store.header.identifier, header.segment == number else {
@@ -71,12 +74,32 @@ final class SegmentReader {
     guard room >= RecordHeader.byteCount,
       let start = try window.bytes(at: offset, RecordHeader.byteCount, readAhead: readAhead)
     else { return nil }
-    guard let claimed = Self.claimedByteCount(start), claimed <= room,
-      let bytes = try window.bytes(at: offset, claimed, readAhead: readAhead),
+    guard let claimed = Self.claimedByteCount(start), claimed <= room else { return nil }
+    // What hostile bytes claim is not held in memory before it is known to be true.
+    if claimed > FileWindow.readAhead, try !isIntact(at: offset, claimed) { return nil }
+    guard let bytes = try window.bytes(at: offset, claimed, readAhead: readAhead),
       let header = RecordHeader(decoding: bytes, at: 0), header.recordByteCount == claimed,
       header.isIntact(bytes, offset: offset, salt: self.header.salt)
     else { return nil }
     return LogRecord(header: header, offset: offset, bytes: bytes)
+  }
+
+  /// Reads a record in pieces.
+  private func isIntact(at offset: Int, _ byteCount: Int) throws(StoreError) -> Bool {
+    let hash = try HashStream(seed: RecordHeader.seed(salt: header.salt, offset: offset))
+    var checksum: UInt64?
+    var at = offset
+    let end = offset + byteCount
+    while at < end {
+      guard var piece = try window.bytes(at: at, min(FileWindow.readAhead, end - at)) else { return false }
+      at += piece.count
+      if checksum == nil {
+        checksum = piece.load(0, as: UInt64.self)
+        piece = piece.slice(8, piece.count - 8)
+      }
+      hash.add(piece)
+    }
+    return hash.finish() == checksum
   }
 
   /// How long the record says it is (SPEC 4.1), before anything of it is believed; `nil` if it is none.
@@ -105,8 +128,8 @@ final class SegmentReader {
   struct Behind {
     /// The first valid record.
     var next: Int?
-    /// Whether a valid record tells that more had been on the disk when it was written.
-    var isProof = false
+    /// What a valid record that is a proof tells to have been on the disk of its segment.
+    var proof: Int?
     /// Whether too much resembles records to look at all of it.
     var isUndecided = false
     /// Where what is not zero ends.
@@ -124,7 +147,7 @@ final class SegmentReader {
       self.lastSequence = lastSequence
       // Lengths may be anything in a hostile directory.
       self.byteCount = max(0, min(byteCount, 1 << 48))
-      budget = 16 * self.byteCount
+      budget = ProofSearch.budgetFactor * self.byteCount
     }
   }
 
@@ -152,9 +175,9 @@ final class SegmentReader {
           reach.budget -= claimed
           if !result.isUndecided, let record = try record(at: at, upTo: byteCount) {
             if result.next == nil && at > hole { result.next = at }
-            result.isProof = isProof?(record.header) ?? false
+            if isProof?(record.header) == true { result.proof = record.header.durableByteCount }
             result.usedEnd = record.end
-            if result.isProof || isProof == nil && result.next != nil { return result }
+            if result.proof != nil || isProof == nil && result.next != nil { return result }
             at = record.end
             continue
           }

@@ -9,6 +9,8 @@ package struct Repair {
   package private(set) var expired = 0
   /// Entries that only a newer version can read; they are not in the new store.
   package private(set) var notUnderstood = 0
+  /// Entries that are there without what only a newer version knows to say about them.
+  package private(set) var simplified = 0
 
   /// - Parameter path: of the new store, which must not exist. Whoever calls removes it if this throws.
   package init(
@@ -43,6 +45,7 @@ package struct Repair {
       }
       try writer.put(record.value.array(), for: record.key.array(), deadline: record.deadline)
       entries += 1
+      if record.header.saysMore { simplified += 1 }
       entryBytes += record.bytes.count
     }
     try writer.flush()
@@ -59,6 +62,8 @@ package struct Repair {
     if salvage.skippedMore > 0 { text += "skipped: \(salvage.skippedMore) ranges more\n" }
     if expired > 0 { text += "left out: \(expired) entries whose time is up\n" }
     if notUnderstood > 0 { text += "left out: \(notUnderstood) entries that only a newer version can read\n" }
+    if salvage.skippable > 0 { text += "left out: \(salvage.skippable) records that only a newer version needs\n" }
+    if simplified > 0 { text += "left out: what only a newer version says about \(simplified) entries\n" }
     return text + "saved: \(entries) entries of \(entryBytes) bytes, from \(salvage.records) valid records\n"
   }
 
@@ -72,7 +77,8 @@ package struct Repair {
     let value = JSON.object([
       ("entries", .integer(entries)), ("entryBytes", .integer(entryBytes)), ("records", .integer(salvage.records)),
       ("recordBytes", .integer(salvage.recordBytes)), ("expired", .integer(expired)),
-      ("notUnderstood", .integer(notUnderstood)), ("skipped", .array(skipped)),
+      ("notUnderstood", .integer(notUnderstood)), ("simplified", .integer(simplified)),
+      ("skippable", .integer(salvage.skippable)), ("skipped", .array(skipped)),
       ("skippedMore", .integer(salvage.skippedMore)),
     ])
     return value.text(indentation: 0) + "\n"

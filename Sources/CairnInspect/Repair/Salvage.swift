@@ -1,4 +1,5 @@
 package import Cairn
+internal import Glibc
 
 /// Every record of a damaged store that verifies, wherever it stands; of those of one key, the newest.
 ///
@@ -22,19 +23,25 @@ package struct Salvage {
   package private(set) var skippedMore = 0
   package private(set) var records = 0
   package private(set) var recordBytes = 0
+  /// Records that only a newer version knows, and that others may do without.
+  package private(set) var skippable = 0
 
-  static let skippedListed = 10_000
+  static let skippedListed = 100_000
 
   package init(_ store: StoreDirectory, progress: (any ProgressListener)? = nil) throws(StoreError) {
     self.store = store
     table = try KeyTable()
-    let verification = try Verification(store, isDeep: false, progress: progress)
-    let findings = verification.findings.filter { $0.severity != .note }
-    let ends = Dictionary(verification.log.segments.map { ($0.number, $0.end) }) { first, _ in first }
-    let known = verification.checkpoint.file?.segments ?? []
+    // Where the disk fails, nothing is known.
+    var verification: Verification?
+    do throws(StoreError) {
+      verification = try Verification(store, isDeep: false, progress: progress)
+    } catch {
+      guard error.systemError == EIO else { throw error }
+    }
+    let ends = Dictionary((verification?.log.segments ?? []).map { ($0.number, $0.end) }) { first, _ in first }
+    let known = (try? CheckpointFile.load(store).file?.segments) ?? []
     let covered = Dictionary(known.map { ($0.number, $0) }) { first, _ in first }
-    // What an index says matters to nobody here.
-    let isWhole = findings.allSatisfy { $0.file == store.filePath(CheckpointHeader.name) }
+    let isWhole = verification?.log.isWhole ?? false
     let all = try store.byteCountOfSegments()
     var read = 0
     let numbers = try store.segmentNumbers()
@@ -57,9 +64,12 @@ package struct Salvage {
     for number in covered.keys.sorted() where !numbers.contains(number) {
       note(store.filePath(SegmentHeader.name(number)), 0..<0, "a segment is missing")
     }
-    // What has no bytes to be skipped: a missing segment, a header, the word of another file.
+    // What has no bytes to be skipped: a missing segment, a header, the word of another file. In a log that is whole,
+    // values that are not understood are counted when they are left out.
     let files = Set(skipped.map(\.file))
-    for finding in findings where !files.contains(finding.file ?? "") { note(finding) }
+    for finding in verification?.findings ?? [] where !files.contains(finding.file ?? "") {
+      if finding.severity == .damaged || finding.severity == .notUnderstood && !isWhole { note(finding) }
+    }
     if let finding = store.headerFinding { note(finding) }
   }
 
@@ -98,7 +108,7 @@ package struct Salvage {
     var at = SegmentHeader.recordsStart
     // Any sequence counts, but hostile bytes could claim a long record at every place.
     var reach = SegmentReader.Reach(after: 0, byteCount: .max)
-    reach.budget = 16 * reader.byteCount
+    reach.budget = ProofSearch.budgetFactor * reader.byteCount
     while at < limit {
       if let record = try reader.record(at: at, upTo: limit) {
         try add(record, reader.number, reader.path)
@@ -128,7 +138,11 @@ package struct Salvage {
     let header = record.header
     let range = record.offset..<record.end
     guard header.isOperation else {
-      guard !header.isKnownKind && !header.isSkippable else { return }
+      if header.isKnownKind { return }
+      if header.isSkippable {
+        skippable += 1
+        return
+      }
       return note(path, range, "a record of the kind \(header.kind), of a newer version")
     }
     guard header.keyByteCount > 0, header.hasItsFields else {

@@ -1,5 +1,15 @@
 /// Bytes as text that a terminal shows and does not obey.
 package enum Escaping {
+  /// As a word of a command line that somebody may copy.
+  package static func word(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { (byte: UInt8) in
+      (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || "/._-".utf8.contains(byte)
+    }
+    if isPlain && !text.isEmpty { return text }
+    return "'" + Self.text(text).split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")
+      + "'"
+  }
+
   /// Printable text as it is, `\\` for a backslash, `\n`, `\t`, `\r`, and `\xHH` for each other byte: of control
   /// characters, of what changes the direction of text, and of what is no UTF-8. So it can be read back exactly.
   package static func text(_ bytes: [UInt8]) -> String {

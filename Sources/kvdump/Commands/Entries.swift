@@ -18,7 +18,7 @@ extension Command {
   ) { arguments, output in
     let key = try key(arguments)
     do throws(StoreError) {
-      var reader = try EntryReader(store(arguments), filter: .key(key))
+      var reader = try EntryReader(store(arguments), filter: .key(key), progress: Interruption.Check())
       let isFound = try reader.withEntry(for: key) { (entry) throws(StoreError) in
         try entry.lendValue { (value) throws(StoreError) in try output.write(value) }
       }
@@ -123,9 +123,6 @@ extension Command {
   ) { arguments, output in
     let file = arguments.text("FILE") ?? "-"
     let input = try Input(file)
-    if file == "-", isatty(STDIN_FILENO) == 1 {
-      StandardError.write("kvdump: a dump is read from the terminal; ^D ends it")
-    }
     let progress = Progress("loading")
     let path = arguments.text("PATH")!
     var loader = Loader(from: input.name) { () throws(StoreError) in try Store.open(at: path) }

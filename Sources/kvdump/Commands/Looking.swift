@@ -12,7 +12,7 @@ extension Command {
           + "see verify."
       ])
   ) { arguments, output in
-    let summary = try Summary(store(arguments))
+    let summary = try Summary(store(arguments), progress: Interruption.Check())
     try output.write(arguments.has("--json") ? summary.json : summary.text)
     guard let damage = summary.damage else { return ExitCode.success }
     throw damage
@@ -56,7 +56,7 @@ extension Command {
     case .damaged:
       if !arguments.has("--json") {
         try output.flush()
-        let path = Escaping.text(arguments.text("PATH")!)
+        let path = Escaping.word(arguments.text("PATH")!)
         StandardError.write("kvdump: kvdump repair \(path) --output DIR makes a new store of all that can be saved")
       }
       return ExitCode.damaged

@@ -12,7 +12,8 @@ extension Command {
         "Takes every record that verifies, of each key the newest, and tells each range of bytes that it had to skip.\n"
           + "The damaged store is not changed. A key whose remove was lost comes back; a key whose newest record was\n"
           + "lost has an older value; of a batch that has lost a record, the others are there. Of a store that is not\n"
-          + "damaged, what it holds. Exits with 0 if nothing was damaged, with 3 otherwise."
+          + "damaged, what it holds. Exits with 3 if anything was damaged, otherwise with 4 if there\n"
+          + "are values that only a newer version can read (they are left out), or with 0."
       ])
   ) { arguments, output in
     let progress = Progress("repairing")
@@ -23,8 +24,8 @@ extension Command {
     }
     progress.clear()
     try output.write(arguments.has("--json") ? repair.json : repair.text)
-    if repair.notUnderstood > 0 { return ExitCode.notUnderstood }
-    return repair.salvage.skipped.isEmpty ? ExitCode.success : ExitCode.damaged
+    if !repair.salvage.skipped.isEmpty { return ExitCode.damaged }
+    return repair.notUnderstood > 0 ? ExitCode.notUnderstood : ExitCode.success
   }
 
   static let copy = Command(

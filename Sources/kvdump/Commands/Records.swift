@@ -20,7 +20,7 @@ extension Command {
     let store = try store(arguments)
     var listing = try LogListing(
       store, filter: filter(arguments), from: UInt64(arguments.number("--from") ?? 0),
-      format: arguments.has("--json") ? .json : .text, to: output)
+      format: arguments.has("--json") ? .json : .text, to: output, progress: Interruption.Check())
     if let damage = listing.damage { throw damage }
     while arguments.has("--follow") {
       try output.flush()
@@ -39,7 +39,7 @@ extension Command {
     let counter = CountingSink(output)
     let listing = try LogListing(
       store(arguments), filter: .key(key(arguments)), format: arguments.has("--json") ? .json : .text, values: true,
-      to: counter)
+      to: counter, progress: Interruption.Check())
     if let damage = listing.damage { throw damage }
     return counter.isUsed ? ExitCode.success : ExitCode.absent
   }

@@ -1,10 +1,16 @@
 internal import Cairn
+internal import CairnInspect
 internal import Glibc
 internal import Synchronization
 
 /// `^C`, and others who ask the program to end: asked once, long work ends at its next step and clears up; asked twice,
 /// the process ends. Signals that whoever started the program had ignored stay so, as `nohup` means it.
 enum Interruption {
+  /// For work that shows nothing on the terminal while it lasts.
+  final class Check: ProgressListener {
+    func advance(to done: Int, of total: Int) throws(StoreError) { try Interruption.check() }
+  }
+
   /// The signal that asked; 0: none.
   private static let request = Atomic<Int32>(0)
 

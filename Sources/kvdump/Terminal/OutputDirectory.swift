@@ -65,6 +65,8 @@ struct OutputDirectory {
 
   /// Calls `body` with the path where to make it.
   func make<R>(_ body: (String) throws(StoreError) -> R) throws(StoreError) -> R {
+    // Whoever comes between finds it taken: nothing is written into, nor removed from, what somebody else has made.
+    guard unsafe mkdir(temporary, 0o700) == 0 else { throw SystemError.of("mkdir", temporary) }
     do throws(StoreError) {
       let result = try body(temporary)
       guard unsafe rename(temporary, path) == 0 else {

@@ -42,7 +42,7 @@ extension FormatCase {
       for byte in UInt8.min...UInt8.max { try store.put([byte, byte &+ 1, byte &+ 2], for: [byte]) }
       try store.put("zwölf Boxkämpfer \u{1F94A}", for: "ключ")
     },
-    // F1-REC-040, F1-SEG-002.
+    // F1-END-001, F1-REC-040, F1-SEG-002.
     // By hand: the smallest segment that the engine fills would be too large here.
     forged(.golden, "many-segments") {
       func content(_ number: UInt64) -> [ForgedSegment.Record] {
