@@ -72,16 +72,16 @@ public struct ChangeCursor: ~Copyable {
       guard let record = LogScan.record(memory, salt: salt, at: offset) else {
         throw StoreError.damaged("the record is not what was written", file: path, at: offset)
       }
-      offset = record.end
       let header = record.header
+      if header.kind == RecordHeader.Kind.put && header.sequence > sequence && !header.isUnderstood {
+        throw StoreError(
+          .unsupportedFormat, "the change uses a feature of a newer version", file: path, byteOffset: record.offset)
+      }
+      offset = record.end
       if header.kind == RecordHeader.Kind.seal {
         let value = memory.slice(record.offset + header.valueOffset, header.valueByteCount)
         if SealValue(decoding: value)?.reason == SealValue.Reason.continued { advance() }
       } else if header.isOperation && header.sequence > sequence {
-        if header.kind == RecordHeader.Kind.put && !header.isUnderstood {
-          throw StoreError(
-            .unsupportedFormat, "the change uses a feature of a newer version", file: path, byteOffset: record.offset)
-        }
         sequence = header.sequence
         return change(header, memory, record.offset)
       }
