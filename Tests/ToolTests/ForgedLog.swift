@@ -16,6 +16,11 @@ import CairnTestSupport
 
   subscript<Member>(dynamicMember member: KeyPath<ForgedSegment, Member>) -> Member { segment[keyPath: member] }
 
+  subscript<Member>(dynamicMember member: WritableKeyPath<ForgedSegment, Member>) -> Member {
+    get { segment[keyPath: member] }
+    set { segment[keyPath: member] = newValue }
+  }
+
   static let link = ForgedSegment.link
 
   static func put(_ sequence: UInt64, _ key: String, _ value: String) -> ForgedSegment.Record {

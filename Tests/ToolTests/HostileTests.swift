@@ -39,30 +39,24 @@ import Testing
   /// Method: a sparse segment with a record that claims a gigabyte; and one of a megabyte with nothing but records and
   /// holes, at whose end one says that all of it was on the disk.
   @Test(arguments: [true, false]) func limitsOfLongFiles(isClaim: Bool) throws {
-    let directory = TemporaryDirectory()
-    let path = directory.path("store")
-    var files = try FormatCase.checkpoint.make()
-    files["index.checkpoint"] = nil
-    let name = "segment-00000001.log"
-    var segment = ForgedSegment(header: try #require(files[name]))
-    segment.add(ForgedSegment.link)
+    var log = try ForgedLog()
+    log.add(ForgedLog.link)
     if isClaim {
       let claim = ForgedSegment.Record(sequence: 1, key: [1], value: [UInt8](repeating: 0, count: 8))
-      segment.add(claim)
-      segment.bytes.replaceSubrange(328 + 16..<328 + 20, with: ForgedSegment.little(1 << 30 - 4096, 4))
+      log.add(claim)
+      log.bytes.replaceSubrange(328 + 16..<328 + 20, with: ForgedSegment.little(1 << 30 - 4096, 4))
     } else {
       for number in 1...20_000 {
-        segment.add(ForgedSegment.Record(sequence: UInt64(number), key: [UInt8(number % 200)], durable: 256))
-        segment.bytes += [UInt8](repeating: 0xFF, count: 8)
+        log.add(ForgedSegment.Record(sequence: UInt64(number), key: [UInt8(number % 200)], durable: 256))
+        log.bytes += [UInt8](repeating: 0xFF, count: 8)
       }
-      segment.add(ForgedSegment.Record(sequence: 20_001, key: [1]))
+      log.add(ForgedSegment.Record(sequence: 20_001, key: [1]))
     }
-    files[name] = segment.bytes
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-    for (name, bytes) in files { try Files.write(bytes, to: path + "/" + name) }
-    if isClaim { try lengthen(path + "/" + name, to: 1 << 30) }
+    try log.write()
+    let path = log.path
+    if isClaim { try lengthen(path + "/segment-00000001.log", to: 1 << 30) }
     for command in ["info", "stat", "list", "dump", "log", "verify"] { try runLimited([command, path]) }
-    try runLimited(["repair", path, "--output", directory.path("saved")])
+    try runLimited(["repair", path, "--output", log.directory.path("saved")])
   }
 
   /// Without taking space.

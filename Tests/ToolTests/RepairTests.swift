@@ -246,28 +246,22 @@ import Testing
   /// Method: more of them than findings are listed, in a store that is whole but for a batch without its end; then
   /// with a bit flipped, too.
   @Test func whatIsNotUnderstood() throws {
-    let directory = TemporaryDirectory()
-    let path = directory.path("store")
-    var files = try FormatCase.checkpoint.make()
-    files["index.checkpoint"] = nil
-    let name = "segment-00000001.log"
-    var segment = ForgedSegment(header: try #require(files[name]))
-    segment.add(ForgedSegment.link)
+    var log = try ForgedLog()
+    let (path, directory) = (log.path, log.directory)
+    log.add(ForgedLog.link)
     for number in 1...150 {
       let room = [UInt8](repeating: 0, count: 8)
-      segment.add(ForgedSegment.Record(sequence: UInt64(number), key: [UInt8(number)], flags: 1 << 2, fields: room))
+      log.add(ForgedSegment.Record(sequence: UInt64(number), key: [UInt8(number)], flags: 1 << 2, fields: room))
     }
-    segment.add(
-      ForgedSegment.put(151, "a", "plain"), ForgedSegment.Record(sequence: 152, key: [0xFF], flags: 1, durable: 256))
-    files[name] = segment.bytes
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-    for (name, bytes) in files { try Files.write(bytes, to: path + "/" + name) }
+    log.add(
+      ForgedLog.put(151, "a", "plain"), ForgedSegment.Record(sequence: 152, key: [0xFF], flags: 1, durable: 256))
+    try log.write()
     #expect(try Tool.run("verify", path).code == 4)
     let repair = try Tool.run("repair", path, "--output", directory.path("saved"))
     #expect(repair.code == 4 && !repair.text.contains("damaged") && !repair.text.contains("skipped"), "\(repair)")
     #expect(try content(directory.path("saved")) == [[0x61]: Array("plain".utf8)])
-    segment.flip(segment.offsets[140] + 20)
-    try Files.write(segment.bytes, to: path + "/" + name)
+    log.flip(log.offsets[140] + 20)
+    try log.write()
     #expect(try Tool.run("verify", path).code == 3)
     #expect(try Tool.run("repair", path, "--output", directory.path("more")).code == 3)
     // Where something is damaged, more is better than less.
