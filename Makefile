@@ -16,7 +16,7 @@ help:
 	@echo 'make bench-quick  the part of it that the targets are about (under 4 minutes)'
 	@echo 'make bench-own    Cairn alone, against its own promises (5 minutes)'
 	@echo 'make sanitize  all tests under the address sanitizer'
-	@echo 'make fuzz      random bytes for everything that reads (SECONDS=60 for each of seven targets)'
+	@echo 'make fuzz      random bytes for everything that reads (SECONDS=60 for each of ten targets)'
 	@echo 'make clean     remove what was built'
 
 demo:
@@ -36,6 +36,7 @@ golden:
 	@.ci/prerequisites
 	swift build
 	swift run --skip-build cairn-golden Formats/v1
+	swift run --skip-build cairn-golden --frozen Formats/frozen-v1
 	swift run --skip-build kvdump manual > Sources/kvdump/kvdump.1
 
 lint:
@@ -59,7 +60,7 @@ bench-quick:
 	$(BENCHMARKS)/kvbench contest --quick
 
 bench-own:
-	@.ci/prerequisites
+	@.ci/prerequisites own
 	swift build -c release --product kvdump
 	swift build -c release --package-path Benchmarks --product cairn-bench
 	$(BENCHMARKS)/cairn-bench

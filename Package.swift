@@ -30,10 +30,10 @@ let package = Package(
   ],
   targets: [
     .target(name: "CCairn", linkerSettings: [.linkedLibrary("xxhash")]),
-    .target(name: "Cairn", dependencies: ["CCairn"], swiftSettings: settings),
+    .systemLibrary(name: "CZstd"),
+    .target(name: "Cairn", dependencies: ["CCairn", "CZstd"], swiftSettings: settings),
     // `Data` as key and value, for programs that use Foundation anyway.
     .target(name: "CairnFoundation", dependencies: ["Cairn"], swiftSettings: settings),
-    .systemLibrary(name: "CZstd"),
     .target(name: "CairnInspect", dependencies: ["CZstd", "Cairn"], swiftSettings: settings),
     // Command lines: parsing, help, completion, manual page.
     .target(name: "CairnArguments", swiftSettings: settings),

@@ -10,6 +10,7 @@ Needs libxxhash (XXH3 is not in Python's library) and memory for the largest seg
 import base64
 import ctypes
 import ctypes.util
+import functools
 import json
 import os
 import re
@@ -36,6 +37,51 @@ class Damaged(Exception):
 
 class NotSupported(Exception):
     pass
+
+
+class Zstd:
+    """Section 4.5; libzstd is loaded when the first compressed value is met."""
+
+    library = None
+
+    @classmethod
+    def load(cls):
+        if cls.library is None:
+            cls.library = ctypes.CDLL(ctypes.util.find_library("zstd") or "libzstd.so.1")
+            cls.library.ZSTD_getFrameContentSize.restype = ctypes.c_uint64
+            cls.library.ZSTD_getFrameContentSize.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+            bytes_in, size_in = ctypes.c_char_p, ctypes.c_size_t
+            cls.library.ZSTD_createDDict.restype = ctypes.c_void_p
+            cls.library.ZSTD_createDDict.argtypes = [bytes_in, size_in]
+            cls.library.ZSTD_createDCtx.restype = ctypes.c_void_p
+            cls.library.ZSTD_decompress_usingDDict.restype = ctypes.c_size_t
+            cls.library.ZSTD_decompress_usingDDict.argtypes = [
+                ctypes.c_void_p, bytes_in, size_in, bytes_in, size_in, ctypes.c_void_p
+            ]
+            cls.library.ZSTD_findFrameCompressedSize.restype = ctypes.c_size_t
+            cls.library.ZSTD_findFrameCompressedSize.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+            cls.context = cls.library.ZSTD_createDCtx()
+
+    @classmethod
+    def dictionary(cls, data):
+        """Section 4.6: a dictionary that is ready for use, or None."""
+        cls.load()
+        return cls.library.ZSTD_createDDict(data, len(data)) if data[:4] == b"\x37\xa4\x30\xec" else None
+
+    @classmethod
+    def decompress(cls, frame, dictionary=None, limit=1 << 30):
+        cls.load()
+        if frame[:4] != b"\x28\xb5\x2f\xfd" or cls.library.ZSTD_findFrameCompressedSize(frame, len(frame)) != len(frame):
+            raise Damaged("not one frame")
+        if not frame[4] & 0x20 and frame[5] > (27 - 10) << 3:
+            raise Damaged("a frame with too large a window")
+        size = cls.library.ZSTD_getFrameContentSize(frame, len(frame))
+        if size > min(limit, (len(frame) << 15) + (1 << 17)):  # F1-REC-050
+            raise Damaged("a frame says what cannot be")
+        target = ctypes.create_string_buffer(max(size, 1))
+        if cls.library.ZSTD_decompress_usingDDict(cls.context, target, size, frame, len(frame), dictionary) != size:
+            raise Damaged("a frame is damaged")
+        return target.raw[:size]
 
 
 def word(data, at, size=8):
@@ -70,6 +116,44 @@ class Store:
         self.seed = word(data, 64)
 
 
+class Gone:
+    """Section 3.2: the segments that compaction has taken away."""
+
+    def __init__(self, store):
+        self.ranges = []
+        self.history = 0
+        name = os.path.join(store.path, "segments.gone")
+        if not os.path.isfile(name):
+            return
+        data = read_file(name)
+        check_header(data, name, b"GONE  ", 128)
+        if data[24:40] != store.identifier:  # F1-GON-001
+            raise Damaged(f"{name}: of another store")
+        if word(data, 64):
+            raise NotSupported(f"{name}: features {word(data, 64):#x}")
+        if len(data) != 128 + word(data, 48) * 32 or hash64(data[128:], 0) != word(data, 56):
+            raise Damaged(f"{name}: not as long as it says, or the checksum of the ranges")
+        self.history = word(data, 40)
+        self.ranges = list(struct.iter_unpack("<4Q", data[128:]))
+        before = 0
+        for first, last, end, _ in self.ranges:
+            is_end = end == 0 if first == 1 else end >= FIRST
+            if not before < first <= last < 1 << 32 or not is_end:
+                raise Damaged(f"{name}: an impossible range")
+            before = last + 1
+
+    def holds(self, number):  # F1-GON-002
+        return any(first <= number <= last for first, last, *_ in self.ranges)
+
+    def between(self, before, after):
+        """The range that is all the numbers between two segments."""
+        return next((r for r in self.ranges if (r[0], r[1]) == (before + 1, after - 1)), None)
+
+    def follows(self, number):
+        """Whether any range comes after a segment."""
+        return bool(self.ranges) and self.ranges[-1][1] > number
+
+
 def segment_path(path, number):
     return os.path.join(path, f"segment-{number:08}.log")
 
@@ -95,11 +179,13 @@ class Segment:
         self.salt = word(data, 56)
         if word(data, 72):  # F1-SEG-003
             raise NotSupported(f"{self.path}: kind {word(data, 72, 4)}, features {word(data, 76, 4):#x}")
+        self.dictionary = None
         first = self.record(FIRST, len(data))
         self.link = None
         if first and first.kind == 4 and len(first.value) >= 40:
             names = ("previous", "previous_end", "previous_checksum", "previous_durable", "epoch")
-            self.link = dict(zip(names, struct.unpack("<5Q", first.value[:40])))
+            self.link = dict(zip(names, struct.unpack("<5Q", first.value[:40])), sequence=first.sequence)
+        self.dictionary = Dictionary(self.record(first.end, len(data)) if self.link else None)
 
     def record(self, at, limit):
         """The record at a place, if a valid one stands there (F1-REC-010)."""
@@ -109,6 +195,7 @@ class Segment:
         if record.end > limit or record.value_length > 1 << 30:
             return None
         seed = self.salt ^ (at * 0x9E3779B97F4A7C15 & MASK)
+        record.segment_dictionary = self.dictionary
         return record if record.checksum == hash64(self.data[at + 8 : record.end], seed) else None
 
     def proves(self, start, search, is_proof):
@@ -131,6 +218,26 @@ class Segment:
                     return True
                 at = record.end
         return False
+
+
+class Dictionary:
+    """Section 4.6: what stands behind the link of a segment."""
+
+    def __init__(self, record):
+        is_one = record and record.kind == 129 and not (record.flags & 0xFF or record.codec > 1 or record.dictionary)
+        self.record = record if is_one and record.value_length <= 1 << 20 else None  # F1-DIC-002
+
+    @functools.cached_property
+    def prepared(self):
+        if self.record is None:
+            return None
+        value = bytes(self.record.value)
+        if self.record.codec == 1:
+            try:
+                value = Zstd.decompress(value, limit=1 << 20)
+            except Damaged:
+                return None
+        return Zstd.dictionary(value)
 
 
 class Record:
@@ -157,11 +264,29 @@ class Record:
 
     @property
     def is_understood(self):  # F1-REC-001
-        return self.flags & 0xFC == 0 and self.codec == 0 and self.dictionary == 0
+        return self.flags & 0xF8 == 0 and self.dictionary <= self.codec <= 1
+
+    @property
+    def content(self):
+        if self.codec == 0:
+            return self.value
+        dictionary = self.segment_dictionary.prepared if self.dictionary else None
+        if self.dictionary and dictionary is None:  # F1-DIC-003
+            raise Damaged("a value without its dictionary")
+        magic = b"\x28\xb5\x2f\xfd" if self.dictionary else b""  # F1-DIC-001
+        return Zstd.decompress(magic + bytes(self.value), dictionary)
 
     @property
     def deadline(self):
         return struct.unpack("<q", self.fields[:8])[0] if self.flags & 2 else None
+
+    @property
+    def fields_length(self):
+        return 8 * (self.flags >> 1 & 1) + 8 * (self.flags >> 2 & 1)
+
+    @property
+    def version(self):
+        return word(self.fields, self.fields_length - 8) if self.flags & 4 else self.sequence
 
 
 class Search:
@@ -186,9 +311,12 @@ class Log:
         self.sequence = 0
         pattern = re.compile(r"segment-(\d{8,})\.log$")
         names = (pattern.match(name) for name in os.listdir(store.path))
-        self.numbers = sorted(int(match.group(1)) for match in names if match and is_canonical(match.group(1)))
-        self.checkpoint = Checkpoint.open(store)
+        numbers = sorted(int(match.group(1)) for match in names if match and is_canonical(match.group(1)))
+        self.checkpoint = None
         try:
+            self.gone = Gone(store)
+            self.numbers = [number for number in numbers if not self.gone.holds(number)]
+            self.checkpoint = Checkpoint.open(store, self.numbers, self.gone)
             self.read()
             if self.checkpoint and not self.checkpoint.is_covered:  # F1-CHK-002
                 raise Damaged(f"{store.path}: the log is not the one that the checkpoint covers")
@@ -198,39 +326,72 @@ class Log:
     def read(self):
         if not self.numbers:
             raise Damaged(f"{self.store.path}: no segments")
-        if self.numbers[0] != 1:
+        first = self.numbers[0]
+        if first != 1 and not self.gone.between(0, first):
             raise Damaged(f"{self.store.path}: segment 1 is missing")
-        segment = Segment(self.store, 1)
-        if segment.link and segment.link["previous"] != 0:
+        segment = Segment(self.store, first)
+        if first == 1 and segment.link and segment.link["previous"] != 0:
             self.damage = f"{segment.path}: the first segment says that it follows another one"
         while True:
-            following = segment.number + 1
-            is_there = following in self.numbers
             later = [number for number in self.numbers if number > segment.number]
+            self.enter(segment)
             # What a segment holds is read even if the next one's header is damaged; then that is the damage.
             try:
-                after = Segment(self.store, following) if is_there else None
+                after = Segment(self.store, later[0]) if later else None
                 trouble = None
             except Damaged as damage:
                 after, trouble = None, damage
-            end, checksum, is_whole = self.read_segment(segment, after)
+            claim = self.claim(segment, after)
+            end, checksum, is_whole = self.read_segment(segment, claim)
             if is_whole:
                 segment = after
                 continue
+            is_unknown = later and not after and not self.are_neighbours(segment.number, later[0])
+            if self.is_missing or is_unknown:  # F1-END-004
+                raise Damaged(f"{self.store.path}: segment {segment.number + 1} is missing")
             if trouble:
                 raise trouble
-            self.judge_end(segment, after, end, checksum, later)
-            if later and not is_there:  # F1-END-004
-                raise Damaged(f"{self.store.path}: segment {following} is missing")
+            self.judge_end(segment, claim, end, later)
+            if not later and self.gone.follows(segment.number):
+                raise Damaged(f"{self.store.path}: the last segment is gone")
             return
 
-    def read_segment(self, segment, after):
+    def are_neighbours(self, before, after):
+        return after == before + 1 or self.gone.between(before, after) is not None
+
+    def enter(self, segment):
+        """F1-REC-020: behind segments that are gone, the link tells the sequence."""
+        if self.gone.holds(segment.number - 1) and segment.link:
+            if not self.sequence <= segment.link["sequence"] < 1 << 62:
+                raise Damaged(f"{segment.path}: its link's sequence")
+            self.sequence = segment.link["sequence"]
+
+    def claim(self, segment, after):
+        """Where the segment ends, by what follows it: end, checksum, durable (F1-REC-040, F1-REC-043)."""
+        self.is_missing = False
+        if not after:
+            return None
+        link, number = after.link, after.number
+        if not self.are_neighbours(segment.number, number):  # F1-GON-003
+            is_last = number == self.numbers[-1] and not self.gone.follows(segment.number)
+            if link is None and is_last or link and link["previous"] == segment.number:
+                pass
+            elif link is None or segment.number < link["previous"] < number:
+                self.is_missing = True
+                return None
+        if gap := self.gone.between(segment.number, number):
+            if link and segment.number <= link["previous"] < number and link["previous_end"] >= FIRST:
+                return gap[2], gap[3], gap[2]
+        elif link is None:
+            return None
+        elif link["previous"] == segment.number and link["previous_end"] >= FIRST:
+            return link["previous_end"], link["previous_checksum"], link["previous_durable"]
+        self.damage = self.damage or f"{after.path}: does not follow the segment before it"  # F1-REC-042
+        return None
+
+    def read_segment(self, segment, claim):
         """Returns where reading stopped, the last record's checksum, and whether the log goes on in the next one."""
-        link = after.link if after else None
-        if link and (link["previous"] != segment.number or link["previous_end"] < FIRST):  # F1-REC-042
-            self.damage = self.damage or f"{after.path}: does not follow the segment before it"
-            link = None
-        limit = min(link["previous_end"], len(segment.data)) if link else len(segment.data)
+        limit = min(claim[0], len(segment.data)) if claim else len(segment.data)
         at, checksum, batch = FIRST, 0, None
         self.seal = None
         while record := segment.record(at, limit):
@@ -260,7 +421,7 @@ class Log:
         if batch is not None:  # F1-REC-021
             at, checksum = batch[0], batch[2]
             self.drop(batch)
-        return at, checksum, bool(link and at == link["previous_end"] and checksum == link["previous_checksum"])
+        return at, checksum, bool(claim and (at, checksum) == claim[:2])
 
     def drop(self, batch):
         if batch is not None:
@@ -275,8 +436,10 @@ class Log:
         if record.is_operation:
             if record.sequence != self.sequence + 1:
                 return f"sequence {record.sequence} where {self.sequence + 1} is due"
-            if not record.key or record.flags & 2 and len(record.fields) < 8:
+            if not record.key or len(record.fields) < record.fields_length:
                 return "no key, or not its fields"
+            if not 1 <= record.version <= record.sequence:  # F1-REC-023
+                return f"version {record.version}"
             if record.at == FIRST or record.at >= 1 << 27:
                 return "before the link, or beyond the limit"
             return None
@@ -296,14 +459,15 @@ class Log:
         if record.kind == 1:
             self.entries[record.key] = record
 
-    def judge_end(self, segment, after, end, checksum, later):
+    def judge_end(self, segment, claim, end, later):
         """F1-END-002: was the place where reading stopped on the disk?"""
         reason = None
-        link = after.link if after else None
         sizes = (os.path.getsize(segment_path(self.store.path, number)) for number in [segment.number] + later)
         search = Search(self.sequence, sum(sizes) - end)
-        if link and (link["previous_durable"] > end or link["previous_end"] == end):
-            reason = "the next segment's link"
+        if claim and (claim[2] > end or claim[0] == end):
+            reason = "the next segment's link, or the range between"
+        elif later and self.gone.follows(segment.number):
+            reason = "a range of segments that are gone"
         elif self.checkpoint and (segment.number, end) < self.checkpoint.end:
             reason = "a checkpoint"
         elif segment.proves(end, search, lambda record: record.durable > end):
@@ -311,8 +475,6 @@ class Log:
         else:
             sealed_for = self.seal[2] if self.seal and self.seal[0] == 2 else None
             for number in later:
-                if number != segment.number + 1 and number - 1 not in self.numbers:
-                    break
                 other = Segment(self.store, number)
                 flag = 0 if number == sealed_for else 1 << 8
                 if other.proves(FIRST, search, lambda r: r.durable > FIRST or r.flags & flag):
@@ -333,20 +495,24 @@ class Checkpoint:
     """Section 5, as far as it tells what was on the disk."""
 
     @staticmethod
-    def open(store):
+    def open(store, numbers, gone):
         """The checkpoint, if there is one of this log (F1-CHK-001)."""
         try:
-            return Checkpoint(store, read_file(os.path.join(store.path, "index.checkpoint")))
+            return Checkpoint(store, read_file(os.path.join(store.path, "index.checkpoint")), numbers, gone)
         except (FileNotFoundError, Damaged, NotSupported):
             return None
 
-    def __init__(self, store, data):
+    def __init__(self, store, data, numbers, gone):
         check_header(data, "checkpoint", b"INDEX ", 4096)
-        directory, table = data[4096 : 4096 + 1024 * 32], data[word(data, 144) :]
+        directory = data[4096 : 4096 + 1024 * 32]
+        ends = word(data, 144) + word(data, 132, 4) * 56
+        table, deadlines = data[word(data, 144) : ends], data[ends:]
         is_whole = (
-            len(table) == word(data, 132, 4) * 48
+            len(table) == word(data, 132, 4) * 56
+            and len(deadlines) == word(data, 168) * 24
             and hash64(directory, 0) == word(data, 136)
             and hash64(table, 0) == word(data, 152)
+            and hash64(deadlines, 0) == word(data, 176)
         )
         is_ours = data[24:40] == store.identifier and word(data, 40) == store.seed
         if not is_whole or not is_ours or word(data, 160) or word(data, 128, 4) != 1024:
@@ -354,13 +520,22 @@ class Checkpoint:
         self.end = struct.unpack_from("<QQ", data, 80)
         last_at, last_checksum = struct.unpack_from("<QQ", data, 104)
         self.last = (self.end[0], last_at, self.end[1], last_checksum)
-        self.is_covered = False
-        segments = list(struct.iter_unpack("<6Q", table))
-        if [segment[0] for segment in segments] != list(range(1, self.end[0] + 1)):
-            raise Damaged("checkpoint: other segments than those up to its end")
+        # Of what has been compacted, no record is left to compare.
+        self.is_covered = gone.holds(self.end[0])
+        segments = list(struct.iter_unpack("<7Q", table))
+        listed = [segment[0] for segment in segments]
+        is_in_order = listed == sorted(set(listed)) and len({number % 65536 for number in listed}) == len(listed)
+        if not is_in_order or listed[-1:] != [self.end[0]]:
+            raise Damaged("checkpoint: segments out of order, or other ones than those up to its end")
+        if gone.history > word(data, 72):
+            raise Damaged("checkpoint: removes that it does not have are gone")
+        if {number % 65536 for number in listed if gone.holds(number)} & {number % 65536 for number in numbers}:
+            raise Damaged("checkpoint: a slot is another segment's now")
+        if any(number <= self.end[0] and number not in listed for number in numbers):
+            raise Damaged("checkpoint: lacks segments")
         for number, salt, *_ in segments:
             name = segment_path(store.path, number)
-            if os.path.isfile(name) and word(read_file(name)[:256], 56) != salt:
+            if number in numbers and word(read_file(name)[:256], 56) != salt:
                 raise Damaged("checkpoint: of another history")
 
 
@@ -374,7 +549,7 @@ def member(name, data):
 
 def line(record):
     deadline = "" if record.deadline is None else f', "deadline": {record.deadline}'
-    return f'{{{member("key", record.key)}, {member("value", record.value)}, "version": {record.sequence}{deadline}}}'
+    return f'{{{member("key", record.key)}, {member("value", record.content)}, "version": {record.version}{deadline}}}'
 
 
 def main(arguments):
@@ -386,14 +561,18 @@ def main(arguments):
         status = 0
         if arguments[0] == "dump":
             now = time.time() * 1000
-            for record in sorted(log.entries.values(), key=lambda record: record.sequence):
+            for record in sorted(log.entries.values(), key=lambda record: record.version):
                 if record.deadline is not None and record.deadline <= now:
                     continue
                 if not record.is_understood:
                     print(f"not supported: the value at byte {record.at}", file=sys.stderr)
-                    status = 4
+                    status = status or 4
                     continue
-                print(line(record))
+                try:
+                    print(line(record))
+                except Damaged as damage:
+                    print(f"damaged: {damage}, at byte {record.at}", file=sys.stderr)
+                    status = 3
         elif any(not record.is_understood for record in log.entries.values()):
             print("not supported: values of a newer version", file=sys.stderr)
             status = 4

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Writes a store of format 1. Written from SPEC.md alone, to prove that it suffices; shares nothing with the engine.
 
-usage: writer.py PATH [--open] < LINES    makes a store of a dump (section 8): a put for each line, in their order, or a
-                                          remove for a line without a value; versions are counted anew
+usage: writer.py PATH [--open] [--compacted SEED] < LINES
+           makes a store of a dump (section 8): a put for each line, in their order, or a remove for a line without a
+           value; versions are counted anew
        --open: as a killed process leaves it, without the seal of a clean close
+       --compacted: in many segments, of which some are compacted on the way, as chance will have it
 
 Needs libxxhash (XXH3 is not in Python's library).
 """
@@ -12,6 +14,7 @@ import ctypes
 import ctypes.util
 import json
 import os
+import random
 import struct
 import sys
 
@@ -38,42 +41,118 @@ def store_header(identifier):
 
 
 class Segment:
-    """The first segment of a store, sections 3 and 4."""
+    """Sections 3 and 4."""
 
-    def __init__(self, identifier):
+    def __init__(self, number, identifier, sequence, link):
+        self.number = number
         self.salt = int.from_bytes(os.urandom(8), "little")
         header = MAGIC + b"LOG   " + struct.pack("<HHI", 1, 0, 256) + identifier
-        header += struct.pack("<QQQq", 1, 1, self.salt, 0)
+        header += struct.pack("<QQQq", number, 1, self.salt, 0)
         self.data = bytearray(sealed(header.ljust(248, b"\0")))
-        self.sequence = 0
-        # The link of a first segment: there is none before it, and this is the first session.
-        self.add(4, value=struct.pack("<QQQQQ", 0, 0, 0, 0, 1), flags=1 << 8)
+        # What it says of the segment before: number, end, checksum, durable, epoch.
+        self.link = link
+        self.checksum = 0
+        self.operations = []
+        self.add(4, sequence, value=struct.pack("<QQQQQ", *link), flags=1 << 8)
 
-    def add(self, kind, key=b"", value=b"", flags=0, extension=b"", durable=256):
+    def add(self, kind, sequence, key=b"", value=b"", flags=0, extension=b"", durable=256):
         at = len(self.data)
-        if kind in (1, 2):
-            self.sequence += 1
-            if at >= 1 << 27 or not 1 <= len(key) <= 65535 or len(value) > 1 << 30:
-                raise ValueError("a key or value is too large, or there are more of them than one segment takes")
-        body = struct.pack("<QIHBBHBB", self.sequence, len(value), len(key), kind, len(extension) // 8, flags, 0, 0)
+        if kind in (1, 2) and (at >= 1 << 27 or not 1 <= len(key) <= 65535 or len(value) > 1 << 30):
+            raise ValueError("a key or value is too large, or there are more of them than one segment takes")
+        body = struct.pack("<QIHBBHBB", sequence, len(value), len(key), kind, len(extension) // 8, flags, 0, 0)
         body += struct.pack("<I", durable // 8)
         body += extension + key + value
         body += bytes(-len(body) % 8)
         seed = self.salt ^ (at * 0x9E3779B97F4A7C15 & MASK)
-        self.data += struct.pack("<Q", hash64(body, seed)) + body
+        self.checksum = hash64(body, seed)
+        self.data += struct.pack("<Q", self.checksum) + body
 
-    def put(self, key, value, deadline):
-        if deadline is None:
-            self.add(1, key, value)
-        else:
-            self.add(1, key, value, flags=2, extension=struct.pack("<q", deadline))
-
-    def remove(self, key):
-        self.add(2, key)
-
-    def close(self):
+    def seal(self, sequence, reason, following):
         # To be called when everything before it is on the disk.
-        self.add(3, value=struct.pack("<IIQQ", 1, 0, 1, 0), flags=1 << 8, durable=len(self.data))
+        self.add(
+            3, sequence, value=struct.pack("<IIQQ", reason, 0, 1, following), flags=1 << 8, durable=len(self.data)
+        )
+
+
+class Operation:
+    def __init__(self, key, value, deadline, version):
+        self.key, self.value, self.deadline, self.version = key, value, deadline, version
+
+
+class Log:
+    """Sections 3.2, 4 and 6.1."""
+
+    def __init__(self, identifier):
+        self.identifier = identifier
+        self.sequence = 0
+        # The link of a first segment: there is none before it, and this is the first session.
+        self.segments = [Segment(1, identifier, 0, (0, 0, 0, 0, 1))]
+        self.newest = {}
+        self.gone = []
+        self.history = 0
+
+    @property
+    def last(self):
+        return self.segments[-1]
+
+    def apply(self, key, value, deadline, version=None):
+        """A put, or a remove if there is no value; one that was moved if there is a version."""
+        self.sequence += 1
+        flags, extension = 0, b""
+        if deadline is not None:
+            flags, extension = flags | 2, extension + struct.pack("<q", deadline)
+        if version is not None:
+            flags, extension = flags | 4, extension + struct.pack("<Q", version)
+        self.last.add(1 if value is not None else 2, self.sequence, key, value or b"", flags, extension)
+        operation = Operation(key, value, deadline, version or self.sequence)
+        self.newest[key] = operation
+        self.last.operations.append(operation)
+
+    def roll(self, number, is_sealed):
+        """Goes on in a new segment."""
+        if is_sealed:
+            self.last.seal(self.sequence, 2, number)
+        end = len(self.last.data)
+        link = (self.last.number, end, self.last.checksum, end, 1)
+        self.segments.append(Segment(number, self.identifier, self.sequence, link))
+
+    def compact(self, victims):
+        """F1-WRT-008."""
+        staying = [segment for segment in self.segments if segment not in victims]
+        left = {operation.key for segment in staying for operation in segment.operations}
+        for operation in [operation for segment in victims for operation in segment.operations]:
+            if self.newest[operation.key] is not operation:
+                continue
+            if operation.value is not None or operation.key in left:
+                self.apply(operation.key, operation.value, operation.deadline, operation.version)
+            else:
+                self.history = max(self.history, operation.version)
+        self.segments = staying
+        self.gone += victims
+
+    def ranges(self):
+        before = 0
+        for segment in self.segments:
+            between = [other for other in self.gone if before < other.number < segment.number]
+            if between:
+                first = min(between, key=lambda other: other.number)
+                yield before + 1, segment.number - 1, first.link[1], first.link[2]
+            before = segment.number
+
+    def gone_file(self):
+        ranges = b"".join(struct.pack("<4Q", *numbers) for numbers in self.ranges())
+        header = MAGIC + b"GONE  " + struct.pack("<HHI", 1, 0, 128) + self.identifier
+        header += struct.pack("<4Q", self.history, len(ranges) // 32, hash64(ranges, 0), 0)
+        return sealed(header.ljust(120, b"\0")) + ranges
+
+
+def disturb(log, chance):
+    """What a writer may do between two operations."""
+    if chance.random() < 0.15:
+        # A number may be left out, if its slot is in use; and a writer that was killed leaves no seal.
+        log.roll(log.last.number + (1 if chance.random() < 0.8 else chance.randrange(2, 9)), chance.random() < 0.8)
+    if chance.random() < 0.1:
+        log.compact([segment for segment in log.segments[:-1] if chance.random() < 0.4])
 
 
 def content(line, name):
@@ -89,34 +168,48 @@ def write(path, name, data):
         os.fsync(file.fileno())
 
 
+def segment_name(number):
+    return f"segment-{number:08}.log"
+
+
 def main(arguments):
-    if not arguments or arguments[1:] not in ([], ["--open"]):
+    path, *options = arguments or [""]
+    is_open = "--open" in options
+    options = [option for option in options if option != "--open"]
+    if not path or options and (options[0] != "--compacted" or len(options) != 2):
         print(__doc__.strip(), file=sys.stderr)
         return 64
-    path, identifier = arguments[0], os.urandom(16)
-    segment = Segment(identifier)
+    chance = random.Random(options[1]) if options else None
+    log = Log(os.urandom(16))
     for text in sys.stdin:
         line = json.loads(text)
         if unknown := set(line) - {"key", "keyBase64", "value", "valueBase64", "version", "deadline"}:  # F1-DMP-003
             raise ValueError(f"unknown members: {unknown}")
-        key, value = content(line, "key"), content(line, "value")
-        if value is None:
-            segment.remove(key)
-        else:
-            segment.put(key, value, line.get("deadline"))
+        log.apply(content(line, "key"), content(line, "value"), line.get("deadline"))
+        if chance:
+            disturb(log, chance)
     os.mkdir(path, 0o700)
-    # Under its name when its header is on the disk; here, everything is.
-    write(path, "segment-00000001.log.tmp", segment.data)
-    os.rename(os.path.join(path, "segment-00000001.log.tmp"), os.path.join(path, "segment-00000001.log"))
-    if len(arguments) == 1:
-        end = len(segment.data)
-        segment.close()
-        with open(os.path.join(path, "segment-00000001.log"), "ab") as file:
-            file.write(segment.data[end:])
+    for segment in log.segments:
+        # Under its name when its header is on the disk; here, everything is.
+        name = segment_name(segment.number)
+        write(path, name + ".tmp", segment.data)
+        os.rename(os.path.join(path, name + ".tmp"), os.path.join(path, name))
+    if log.gone:
+        write(path, "segments.gone.tmp", log.gone_file())
+        os.rename(os.path.join(path, "segments.gone.tmp"), os.path.join(path, "segments.gone"))
+        # A writer that dies after this leaves files of segments that are gone: whatever is in them, they do not count.
+        for segment in log.gone:
+            if chance.random() < 0.2:
+                write(path, segment_name(segment.number), segment.data[: chance.randrange(len(segment.data) * 2)])
+    if not is_open:
+        end = len(log.last.data)
+        log.last.seal(log.sequence, 1, 0)
+        with open(os.path.join(path, segment_name(log.last.number)), "ab") as file:
+            file.write(log.last.data[end:])
             file.flush()
             os.fsync(file.fileno())
     # Section 2: the store is there from the moment this file has its name.
-    write(path, "STORE.tmp", store_header(identifier))
+    write(path, "STORE.tmp", store_header(log.identifier))
     os.rename(os.path.join(path, "STORE.tmp"), os.path.join(path, "STORE"))
     folder = os.open(path, os.O_RDONLY)
     os.fsync(folder)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -154,6 +155,10 @@ int cairn_populate(void *memory, size_t byteCount) {
 }
 
 int cairn_random(uint64_t *value) { return getrandom(value, sizeof *value, 0) == sizeof *value ? 0 : -1; }
+
+int cairn_exchange(int directory, const char *name, const char *other) {
+  return renameat2(directory, name, directory, other, RENAME_EXCHANGE);
+}
 
 int cairn_lock_exclusively(int descriptor) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};

@@ -59,6 +59,12 @@ struct Findings {
   func first(_ severity: Finding.Severity) -> Finding? { firsts[severity] }
 }
 
+/// With two decimals.
+func hundredths(_ ratio: Double) -> String {
+  let number = Int((min(ratio, 1e12) * 100).rounded())
+  return "\(number / 100).\(number / 10 % 10)\(number % 10)"
+}
+
 /// A number and what is counted.
 func counted(_ number: Int, _ singular: String, _ plural: String? = nil) -> String {
   "\(number) \(number == 1 ? singular : plural ?? singular + "s")"

@@ -4,6 +4,8 @@ package import Cairn
 package struct StoreDirectory {
   /// SPEC 1. Whoever writes holds the lock of this file.
   static let lockName = "LOCK"
+  /// By which the writer tells followers that there is something new.
+  static let newsName = "news"
   static let temporarySuffix = ".tmp"
 
   package let path: String
@@ -11,6 +13,7 @@ package struct StoreDirectory {
   /// Why the header had to be made up, if it had.
   private(set) var headerFinding: Finding?
   let directory: any Directory
+  let held: HeldSegments
 
   /// - Throws: `.notAStore` if there is something else or nothing in the directory; `.notFound` if there is no
   ///   directory; `.unsupportedFormat` if the store's format is newer; `.damaged`.
@@ -22,6 +25,7 @@ package struct StoreDirectory {
       throw StoreError(.notFound, "there is nothing here", file: path, systemError: error.systemError)
     }
     self.path = path
+    held = HeldSegments()
     guard let file = try directory.open(StoreHeader.name, forWriting: false) else {
       throw try Self.noStore(directory)
     }
@@ -39,6 +43,7 @@ package struct StoreDirectory {
     self.path = path
     self.header = header
     self.directory = directory
+    held = HeldSegments()
   }
 
   private static func salvage(_ path: String) throws(StoreError) -> StoreDirectory {
@@ -106,9 +111,23 @@ package struct StoreDirectory {
 
   func filePath(_ name: String) -> String { path + "/" + name }
 
-  /// The numbers of the segments that are there, in order.
-  func segmentNumbers() throws(StoreError) -> [UInt64] {
-    try directory.names().compactMap(SegmentHeader.number).sorted()
+  /// The file of a segment, also if it has been removed since the segments were listed; `nil` if there is none.
+  func openSegment(_ number: UInt64) throws(StoreError) -> (any File)? {
+    if let file = held[number] { return file }
+    return try directory.open(SegmentHeader.name(number), forWriting: false)
+  }
+
+  /// The segments as they are at this moment: a writer adds some, and takes some away.
+  func segments(isHolding: Bool = false) throws(StoreError) -> SegmentList {
+    try SegmentList(self, isHolding: isHolding)
+  }
+
+  /// What to say of a segment that was there, and is not any more.
+  func missing(_ number: UInt64) throws(StoreError) -> StoreError {
+    let file = filePath(SegmentHeader.name(number))
+    if try segments().gone.range(of: number) == nil { return .damaged("a segment is missing", file: file) }
+    return StoreError(
+      .historyGone, "the segment has been compacted while the store was being read: try again", file: file)
   }
 
   /// Names that are no part of a store: left over by an interrupted write, or put there by somebody else.
@@ -125,11 +144,12 @@ package struct StoreDirectory {
     return result
   }
 
-  private static func isOwn(_ name: String) -> Bool { name == lockName || hasChecksums(name) }
+  private static func isOwn(_ name: String) -> Bool { name == lockName || name == newsName || hasChecksums(name) }
 
   /// Whether a file of this name holds what the store knows.
   static func hasChecksums(_ name: String) -> Bool {
-    name == StoreHeader.name || name == CheckpointHeader.name || SegmentHeader.number(name) != nil
+    name == StoreHeader.name || name == CheckpointHeader.name || name == GoneSegments.name
+      || SegmentHeader.number(name) != nil
   }
 
   /// Whether somebody has the store open for writing.
@@ -161,9 +181,12 @@ package struct StoreDirectory {
   /// Sizes of all files together. Space that is reserved counts, as it does on the disk.
   func byteCountOnDisk() throws(StoreError) -> Int { try byteCount { _ in true } }
 
-  /// - Parameter first: those with lower numbers do not count.
+  /// - Parameter first: those with lower numbers do not count. Nor do those that are gone.
   func byteCountOfSegments(from first: UInt64 = 0) throws(StoreError) -> Int {
-    try byteCount { name in SegmentHeader.number(name).map { $0 >= first } ?? false }
+    let gone = try segments().gone
+    return try byteCount { name in
+      SegmentHeader.number(name).map { $0 >= first && gone.range(of: $0) == nil } ?? false
+    }
   }
 
   private func byteCount(where isCounted: (String) -> Bool) throws(StoreError) -> Int {

@@ -56,7 +56,7 @@ extension Summary {
   }
 
   private var liveText: String {
-    guard let live else { return "unknown, as the log is damaged" }
+    guard let live else { return "unknown, as the log cannot be read" }
     let source = live.isFromCheckpoint ? "as the checkpoint tells" : "by a scan of the log"
     return "\(counted(live.entries, "entry", "entries")) in \(live.bytes) bytes, \(live.deadBytes) bytes dead "
       + "(as of sequence \(live.asOfSequence), \(source))"
@@ -64,7 +64,23 @@ extension Summary {
 
   private func liveText(_ segment: SegmentReport) -> String {
     guard let live else { return "" }
-    return ", \(live.bytesBySegment[segment.number] ?? 0) live"
+    let bytes = live.bytesBySegment[segment.number] ?? 0
+    return ", \(bytes) live, \(max(0, segment.end &- bytes)) dead"
+  }
+
+  private var amplificationText: String {
+    guard let amplification else { return live == nil ? "unknown" : "nothing is live" }
+    return "the log takes \(hundredths(amplification.log)) times the live bytes, all files "
+      + hundredths(amplification.disk)
+  }
+
+  private var segmentsText: String {
+    var text = String(log.segments.count)
+    if let gone = log.gone, !gone.ranges.isEmpty {
+      text += ", and \(counted(gone.ranges.count, "range")) of others that compaction has taken away"
+    }
+    if !log.leftOver.isEmpty { text += " (\(counted(log.leftOver.count, "file")) left over)" }
+    return text
   }
 
   package var text: String {
@@ -82,7 +98,8 @@ extension Summary {
       ("live", liveText),
       ("checkpoint", checkpoint.text),
       ("bytes on disk", String(byteCountOnDisk)),
-      ("segments", String(log.segments.count)),
+      ("amplification", amplificationText),
+      ("segments", segmentsText),
     ]
     for segment in log.segments {
       let sequences =
@@ -119,6 +136,9 @@ extension Summary {
       ("lockHolder", .optional(lockJSON.holder)), ("damage", log.damage?.json ?? .null), ("live", liveJSON),
       ("checkpoint", checkpointJSON),
       ("bytesOnDisk", .integer(byteCountOnDisk)),
+      ("logAmplification", amplification.map { .decimal(hundredths($0.log)) } ?? .null),
+      ("diskAmplification", amplification.map { .decimal(hundredths($0.disk)) } ?? .null),
+      ("goneRanges", .integer(log.gone?.ranges.count ?? 0)), ("leftOverFiles", .integer(log.leftOver.count)),
       (
         "segments",
         .array(
@@ -159,7 +179,8 @@ extension SegmentReport {
       ("number", .unsigned(number)), ("epoch", .unsigned(epoch)), ("created", .integer(Int(created))),
       ("bytes", .integer(byteCount)), ("end", .integer(end)), ("firstSequence", .unsigned(firstSequence)),
       ("lastSequence", .unsigned(lastSequence)), ("operations", .integer(operations)),
-      ("liveBytes", .optional(live)), ("ending", .string(ending.text)),
+      ("liveBytes", .optional(live)), ("deadBytes", .optional(live.map { max(0, end &- $0) })),
+      ("ending", .string(ending.text)),
     ])
   }
 }

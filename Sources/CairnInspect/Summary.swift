@@ -20,6 +20,14 @@ package struct Summary {
   let live: Live?
   let lock: StoreDirectory.Lock
   let byteCountOnDisk: Int
+  /// How many times the live bytes the log takes, and all files of the store; `nil` if nothing is live, or that is not
+  /// known.
+  var amplification: (log: Double, disk: Double)? {
+    guard let live, live.bytes > 0 else { return nil }
+    return (
+      Double(live.bytes &+ live.deadBytes) / Double(live.bytes), Double(byteCountOnDisk) / Double(live.bytes)
+    )
+  }
 
   /// Reads the last segment, and all of them if there is no checkpoint to tell what is live.
   package init(_ store: StoreDirectory, progress: (any ProgressListener)? = nil) throws(StoreError) {
@@ -27,24 +35,26 @@ package struct Summary {
     lock = try store.lock()
     checkpoint = try CheckpointFile.load(store)
     if let file = checkpoint.file {
-      var walk = LogWalk(store, depth: .ends, checkpoint: file, visitor: NoVisitor())
+      var walk = try LogWalk(store, depth: .ends, checkpoint: file, visitor: NoVisitor())
       walk.progress = progress
       try walk.run()
       log = walk.report
-      let liveBytes = file.segments.reduce(0) { $0 &+ Int($1.liveBytes) }
+      let gone = log.gone
+      let segments = file.segments.filter { gone?.range(of: $0.number) == nil }
+      let liveBytes = segments.reduce(0) { $0 &+ Int($1.liveBytes) }
       // Marks of the log itself may follow what the checkpoint covers.
       let isAll = file.header.endSequence == log.lastSequence && log.damage == nil
-      let bytes = isAll ? log.segments.reduce(0) { $0 + $1.end } : file.segments.reduce(0) { $0 &+ $1.end }
+      let bytes = isAll ? log.segments.reduce(0) { $0 + $1.end } : segments.reduce(0) { $0 &+ $1.end }
       live = Live(
         entries: Int(truncatingIfNeeded: file.header.liveEntries), bytes: liveBytes, deadBytes: bytes &- liveBytes,
         asOfSequence: file.header.endSequence, isFromCheckpoint: true,
-        bytesBySegment: Dictionary(file.segments.map { ($0.number, Int($0.liveBytes)) }) { first, _ in first })
+        bytesBySegment: Dictionary(segments.map { ($0.number, Int($0.liveBytes)) }) { first, _ in first })
     } else {
-      var walk = LogWalk(store, depth: .records, checkpoint: nil, visitor: try LiveEntries(.all))
+      var walk = try LogWalk(store, depth: .records, checkpoint: nil, visitor: try LiveEntries(.all))
       walk.progress = progress
       try walk.run()
       log = walk.report
-      live = log.damage == nil ? Self.count(walk.visitor, log) : nil
+      live = log.obstacle == nil ? Self.count(walk.visitor, log) : nil
     }
     byteCountOnDisk = try store.byteCountOnDisk()
   }
@@ -63,6 +73,6 @@ extension Summary {
     return live
   }
 
-  /// What was found damaged on the way.
-  package var damage: StoreError? { log.damage?.error }
+  /// What was found damaged on the way, or is of a newer version.
+  package var damage: StoreError? { log.obstacle?.error }
 }

@@ -45,6 +45,10 @@ package struct Verification {
       findings.append(
         Finding(.note, "the store has features that older versions may only read", file: store.path))
     }
+    for number in log.leftOver {
+      let file = store.filePath(SegmentHeader.name(number))
+      findings.append(Finding(.note, "left over of a segment that compaction has taken away", file: file))
+    }
     let others = try store.otherNames()
     for name in others.temporary {
       findings.append(Finding(.note, "left over by an interrupted write", file: store.filePath(name)))
@@ -58,7 +62,7 @@ package struct Verification {
   private mutating func readLog<Visitor: LogVisitor>(
     _ visitor: Visitor, checkpoint: CheckpointFile?, _ progress: (any ProgressListener)?
   ) throws(StoreError) -> Visitor {
-    var walk = LogWalk(store, depth: .everything, checkpoint: checkpoint, visitor: visitor)
+    var walk = try LogWalk(store, depth: .everything, checkpoint: checkpoint, visitor: visitor)
     walk.progress = progress
     try walk.runReporting()
     log = walk.report
@@ -69,7 +73,7 @@ package struct Verification {
   private mutating func readLog(
     with file: CheckpointFile, isDeep: Bool, _ progress: (any ProgressListener)?
   ) throws(StoreError) {
-    var check = CheckpointCheck(file, keepsEntries: isDeep)
+    var check = CheckpointCheck(file, try store.segments(), keepsEntries: isDeep)
     // The smallest record has a header and a key of one byte, and is padded.
     try check.load(recordsMax: try store.byteCountOfSegments() / (RecordHeader.byteCount + 8))
     if isDeep {
@@ -93,6 +97,7 @@ package struct Verification {
   /// What the checkpoint says about the log as a whole.
   private mutating func compareSegments(_ file: CheckpointFile) {
     for (index, covered) in file.segments.enumerated() {
+      if log.gone?.range(of: covered.number) != nil { continue }
       let offset = file.header.segmentsOffset + index * CheckpointHeader.segmentBytes
       guard let segment = log.segments.first(where: { $0.number == covered.number }) else {
         findings.append(
@@ -201,7 +206,8 @@ extension Verification {
   package var json: String {
     let value = JSON.object([
       ("path", .string(store.path)), ("verdict", .string(verdict.rawValue)),
-      ("segments", .integer(log.segments.count)), ("records", .integer(log.records)),
+      ("segments", .integer(log.segments.count)), ("goneRanges", .integer(log.gone?.ranges.count ?? 0)),
+      ("records", .integer(log.records)),
       ("recordBytes", .integer(log.recordBytes)), ("lastSequence", .unsigned(log.lastSequence)),
       ("checkpointEntries", checkpoint.file == nil ? .null : .integer(checkpointEntries)),
       ("findings", .array(findings.map(\.json))), ("omittedFindings", .integer(omitted)),

@@ -50,8 +50,8 @@ struct Command: Sendable {
   }
 
   static let all: [Command] = [
-    info, stat, list, get, dump, load, log, history, verify, repair, copy, diff, recompress, hexdump, completions,
-    manual,
+    info, stat, list, get, dump, load, log, history, verify, repair, copy, backup, restore, compact, freeze, diff,
+    recompress, hexdump, completions, manual,
   ]
 
   // MARK: What many of them take

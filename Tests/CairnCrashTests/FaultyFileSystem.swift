@@ -6,7 +6,7 @@ import Synchronization
 /// The machine's file system, but for one kind of call that fails: from the n-th one on, once or for ever.
 struct FaultyFileSystem: FileSystem {
   enum Call: String, CaseIterable, Sendable {
-    case write, sync, reserve, truncate, create, rename, unlink, syncDirectory, map
+    case write, sync, reserve, truncate, create, rename, unlink, link, syncDirectory, map
   }
 
   /// Which call fails, counted from the moment it is set.
@@ -19,6 +19,7 @@ struct FaultyFileSystem: FileSystem {
       var callsAfterFailure = 0
     }
     private let state = Mutex(State())
+    let canExchange = Mutex(true)
     /// Called before records are written, by the thread that writes them.
     let beforeRecords = Mutex<(@Sendable () -> Void)?>(nil)
 
@@ -53,7 +54,8 @@ struct FaultyFileSystem: FileSystem {
   let fault: Fault
 
   func openDirectory(_ path: String, creating permissions: UInt32?) throws(StoreError) -> any Cairn.Directory {
-    FaultyDirectory(try PosixFileSystem().openDirectory(path, creating: permissions), fault)
+    if permissions != nil && path.hasSuffix(".tmp") { try fault.check(.create, path) }
+    return FaultyDirectory(try PosixFileSystem().openDirectory(path, creating: permissions), fault)
   }
 }
 
@@ -67,6 +69,7 @@ final class FaultyDirectory: Directory {
   }
 
   var path: String { real.path }
+  var location: String { real.location }
   func names() throws(StoreError) -> [String] { try real.names() }
   func create(_ name: String, permissions: UInt32) throws(StoreError) -> any File {
     try fault.check(.create, name)
@@ -82,6 +85,19 @@ final class FaultyDirectory: Directory {
   func unlink(_ name: String) throws(StoreError) {
     try fault.check(.unlink, name)
     try real.unlink(name)
+  }
+  func exchange(_ name: String, _ other: String) throws(StoreError) -> Bool {
+    try fault.check(.rename, other)
+    if !fault.canExchange.withLock({ $0 }) { return false }
+    return try real.exchange(name, other)
+  }
+  func removeDirectory(_ name: String) throws(StoreError) {
+    try fault.check(.unlink, name)
+    try real.removeDirectory(name)
+  }
+  func link(_ name: String, as newName: String) throws(StoreError) {
+    try fault.check(.link, newName)
+    try real.link(name, as: newName)
   }
   func sync() throws(StoreError) {
     try fault.check(.syncDirectory, path)
@@ -133,6 +149,10 @@ final class FaultyFile: File {
   func map(byteCount: Int, writable: Bool) throws(StoreError) -> Mapping {
     try fault.check(.map, path)
     return try real.map(byteCount: byteCount, writable: writable)
+  }
+  func mapShared(byteCount: Int) throws(StoreError) -> Mapping {
+    try fault.check(.map, path)
+    return try real.mapShared(byteCount: byteCount)
   }
   func mapForAppending(byteCount: Int, capacity: Int) throws(StoreError) -> Mapping {
     try real.mapForAppending(byteCount: byteCount, capacity: capacity)

@@ -1,6 +1,8 @@
 import Cairn
 import CairnTestSupport
+import Dispatch
 import Foundation
+import Synchronization
 import Testing
 
 /// Goal: a forked child neither uses the store of its parent, nor harms it, nor keeps its lock.
@@ -46,5 +48,50 @@ import Testing
     var status: Int32 = 0
     unsafe waitpid(child, &status, 0)
     #expect(status == 0, "the child counted \(status >> 8) mistakes, or was killed")
+  }
+
+  /// Method: a child that is forked in the middle of reads ends them, while other threads of its parent were taking and
+  /// giving back what decompresses: a lock that one of them held is never opened in the child. One that hangs is killed
+  /// by its alarm.
+  @Test func aChildEndsTheReadsThatItWasForkedIn() throws {
+    let directory = TemporaryDirectory()
+    var options = Store.Options()
+    options.compression = .zstd()
+    let store = try Store.open(at: directory.path("store"), options: options)
+    let value = [UInt8](repeating: 0x61, count: 200)
+    try store.put(value, for: "key")
+    let isOver = Atomic(false)
+    let readers = DispatchGroup()
+    for _ in 0..<3 {
+      readers.enter()
+      Thread.detachNewThread {
+        while !isOver.load(ordering: .relaxed) { _ = try? store.value(for: "key") }
+        readers.leave()
+      }
+    }
+    defer {
+      isOver.store(true, ordering: .relaxed)
+      readers.wait()
+    }
+    for number in 0..<100 {
+      let child = try store.withValue(for: "key") { (_: RawSpan) throws in
+        let child = try fork()
+        if child == 0 {
+          // Threads of tests hold signals back.
+          var none = sigset_t()
+          unsafe sigemptyset(&none)
+          unsafe pthread_sigmask(SIG_SETMASK, &none, nil)
+          alarm(20)
+        }
+        return child
+      }
+      // What it may not begin comes to an end, too.
+      if child == 0 { _exit((try? store.value(for: "key")) == nil ? 0 : 1) }
+      var status: Int32 = 0
+      unsafe waitpid(try #require(child), &status, 0)
+      try #require(status == 0, "child \(number): status \(status)")
+    }
+    #expect(try store.value(for: "key") == value)
+    try store.close()
   }
 }

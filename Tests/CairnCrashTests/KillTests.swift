@@ -40,25 +40,16 @@ import Testing
     child.executableURL = Writer.executable
     child.arguments = [path, "\(durability)", "\(first)"]
     child.environment = Writer.environment
-    let output = Pipe()
-    child.standardOutput = output
+    let directory = TemporaryDirectory()
+    // A file: a pipe would have to be emptied meanwhile.
+    let output = directory.path("output")
+    try Files.write([], to: output)
+    child.standardOutput = FileHandle(forWritingAtPath: output)
     try child.run()
-    let reader = Task.detached { output.fileHandleForReading.readDataToEndOfFile() }
     usleep(UInt32(milliseconds) * 1000)
     kill(child.processIdentifier, SIGKILL)
     child.waitUntilExit()
     #expect(child.terminationReason == .uncaughtSignal, "the writer ended by itself")
-    let semaphore = DispatchSemaphore(value: 0)
-    let box = Box()
-    Task.detached {
-      box.data = await reader.value
-      semaphore.signal()
-    }
-    semaphore.wait()
-    return Writer.acknowledged(box.data)
-  }
-
-  private final class Box: @unchecked Sendable {  // Handed over with a semaphore.
-    var data = Data()
+    return Writer.acknowledged(Data(try Files.read(output)))
   }
 }

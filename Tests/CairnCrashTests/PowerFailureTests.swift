@@ -98,6 +98,7 @@ private struct History {
     options.segmentBytes = [64 << 10, 256 << 10][random.below(2)]
     options.checkpointInterval = [nil, 0, 5_000, 60_000][random.below(4)]
     options.durability = random.percent(50) ? .process : .relaxed
+    options.compaction.isAutomatic = false
     let comment: Comment = "seed \(random.seed), session \(life)"
     let store: Store
     do {
@@ -144,7 +145,16 @@ private struct History {
   private mutating func commit(to store: Store, _ acknowledged: Acknowledged) throws {
     let durability: Store.Durability = [.relaxed, .process, .process, .disk][random.below(4)]
     var model = states[states.count - 1]
-    switch random.below(8) {
+    switch random.below(9) {
+    case 8:
+      // It writes operations too, each a commit of its own; none of them changes what is there.
+      if random.percent(50) { return }
+      try store.compact()
+      while model.sequence < store.lastSequence {
+        model.sequence += 1
+        note(model, isLast: true)
+      }
+      return
     case 0:
       guard let key = model.entries.keys.min(by: { $0.lexicographicallyPrecedes($1) }) else { return }
       model.remove(key)

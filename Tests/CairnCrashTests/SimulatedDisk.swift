@@ -3,13 +3,16 @@ import Synchronization
 
 @testable import Cairn
 
-/// One directory in memory that remembers what a disk would have kept: the engine runs on it as on a real one, and at
-/// any call the state can be taken as a killed process leaves it, or as a power failure might.
+/// A directory in memory, with directories in it, that remembers what a disk would have kept: the engine runs on it as
+/// on a real one, and at any call the state can be taken as a killed process leaves it, or as a power failure might.
 ///
 /// What a power failure leaves (P1–P4 of the usual model): of each page written since the last sync of its file the old
 /// content, any later one, or a mixture of 512-byte sectors, garbage only beyond the synced size; any size between the
 /// synced and the last one; each creation, rename and unlink since the last sync of the directory or not, each for
 /// itself, renames whole.
+///
+/// The path before the first slash is that of the directory. Names in the directories within stand in one list with its
+/// own, as `#NUMBER/name`; a directory is the name `name/` with that number, whatever it is called meanwhile.
 final class SimulatedDisk: FileSystem {
   static let pageBytes = 4096
   static let sectorBytes = 512
@@ -24,6 +27,7 @@ final class SimulatedDisk: FileSystem {
   enum NameChange: Sendable {
     case add(String, Int)
     case rename(String, to: String, Int)
+    case exchange(String, String)
     case remove(String)
 
     func apply(to names: inout [String: Int]) {
@@ -32,6 +36,7 @@ final class SimulatedDisk: FileSystem {
       case .rename(let from, let to, let inode):
         names[from] = nil
         names[to] = inode
+      case .exchange(let one, let other): (names[one], names[other]) = (names[other], names[one])
       case .remove(let name): names[name] = nil
       }
     }
@@ -41,9 +46,26 @@ final class SimulatedDisk: FileSystem {
     var inodes: [Int: Inode] = [:]
     var names: [String: Int] = [:]
     var syncedNames: [String: Int] = [:]
-    var changes: [NameChange] = []
+    var changes: [(directory: String, change: NameChange)] = []
     var exists = false
-    var isLocked = false
+    var locked: Set<Int> = []
+
+    mutating func apply(_ change: NameChange, in directory: String) {
+      change.apply(to: &names)
+      changes.append((directory, change))
+    }
+
+    /// How the names in a directory begin, if there is one.
+    func prefix(_ directory: String) -> String? {
+      directory.isEmpty ? "" : names[directory + "/"].map { "#\($0)/" }
+    }
+
+    /// A name in the list, of a path that may lead through a directory.
+    func resolve(_ path: String, in directory: String) -> (directory: String, name: String)? {
+      let parts = path.split(separator: "/").map(String.init)
+      if parts.count < 2 { return (directory, directory + path) }
+      return prefix(parts[parts.count - 2]).map { ($0, $0 + parts[parts.count - 1]) }
+    }
   }
 
   private struct State {
@@ -58,11 +80,21 @@ final class SimulatedDisk: FileSystem {
   /// Called when the crash point is reached, before anything more happens.
   private let onCrash: @Sendable () -> Void
 
+  /// Whether names can be exchanged.
+  let canExchange: Bool
+
   /// - Parameter crashAt: the number of the call that changes something before which the state is kept.
-  init(_ content: Content = Content(), crashAt: Int? = nil, onCrash: @escaping @Sendable () -> Void = {}) {
+  init(
+    _ content: Content = Content(), crashAt: Int? = nil, canExchange: Bool = true,
+    onCrash: @escaping @Sendable () -> Void = {}
+  ) {
+    self.canExchange = canExchange
     var content = content
-    content.isLocked = false
-    state = Mutex(State(content: content, nextInode: (content.inodes.keys.max() ?? 0) + 1, crashAt: crashAt))
+    content.locked = []
+    state = Mutex(
+      State(
+        content: content, nextInode: max(content.inodes.keys.max() ?? 0, content.names.values.max() ?? 0) + 1,
+        crashAt: crashAt))
     self.onCrash = onCrash
   }
 
@@ -86,12 +118,20 @@ final class SimulatedDisk: FileSystem {
   fileprivate func look<Result>(_ body: (inout Content) -> Result) -> Result { state.withLock { body(&$0.content) } }
 
   func openDirectory(_ path: String, creating permissions: UInt32?) throws(StoreError) -> any Directory {
-    let exists = look { content in
-      content.exists = content.exists || permissions != nil
-      return content.exists
+    let name = path.split(separator: "/").dropFirst().joined(separator: "/")
+    if permissions != nil && !name.isEmpty && look({ $0.prefix(name) }) == nil {
+      change { content, next in
+        next += 1
+        content.apply(.add(name + "/", next), in: "")
+      }
+      try SimulatedDirectory(self, path, "").sync()
     }
-    if !exists { throw StoreError(.notFound, "no directory", file: path) }
-    return SimulatedDirectory(self, path)
+    let prefix = look { content in
+      content.exists = content.exists || permissions != nil
+      return content.exists ? content.prefix(name) : nil
+    }
+    guard let prefix else { throw StoreError(.notFound, "no directory", file: path) }
+    return SimulatedDirectory(self, path, prefix)
   }
 }
 
@@ -169,6 +209,15 @@ extension SimulatedDisk.Inode {
 }
 
 extension SimulatedDisk.Content {
+  /// The same where the checkpoint has been lost.
+  var withoutCheckpoint: Self {
+    var result = self
+    result.names[CheckpointHeader.name] = nil
+    result.syncedNames[CheckpointHeader.name] = nil
+    result.changes = []
+    return result
+  }
+
   /// What the machine may find after a power failure.
   func afterPowerFailure(_ random: inout SeededRandom) -> Self {
     var result = Self()
@@ -176,9 +225,14 @@ extension SimulatedDisk.Content {
     var names = syncedNames
     let (mode, pivot) = (random.below(4), random.below(max(1, changes.count)))
     for (number, change) in changes.enumerated() {
-      if [false, true, number < pivot, random.percent(50)][mode] { change.apply(to: &names) }
+      if [false, true, number < pivot, random.percent(50)][mode] { change.change.apply(to: &names) }
     }
+    let directories = Set(names.filter { $0.key.hasSuffix("/") }.values.map { "#\($0)" })
     for (name, number) in names {
+      if name.hasSuffix("/") { result.names[name] = number }
+      // Files of a directory that is not there are lost.
+      let directory = name.split(separator: "/").first.map(String.init) ?? ""
+      if name.contains("/") && !directories.contains(directory) { continue }
       guard let inode = inodes[number] else { continue }
       let image = inode.afterPowerFailure(&random)
       result.inodes[number] = SimulatedDisk.Inode(content: image, synced: image)
@@ -192,21 +246,30 @@ extension SimulatedDisk.Content {
 final class SimulatedDirectory: Directory {
   let path: String
   private let disk: SimulatedDisk
+  /// Of the names in it.
+  private let prefix: String
 
-  init(_ disk: SimulatedDisk, _ path: String) {
+  init(_ disk: SimulatedDisk, _ path: String, _ prefix: String) {
     self.disk = disk
     self.path = path
+    self.prefix = prefix
   }
 
-  func names() throws(StoreError) -> [String] { disk.look { Array($0.names.keys) } }
+  var location: String { path }
+
+  func names() throws(StoreError) -> [String] {
+    disk.look { content in
+      content.names.keys.filter { prefix.isEmpty ? !$0.hasPrefix("#") : $0.hasPrefix(prefix) }
+        .map { String($0.dropFirst(prefix.count).prefix { $0 != "/" }) }
+    }
+  }
 
   func create(_ name: String, permissions: UInt32) throws(StoreError) -> any File {
     let number = disk.change { content, next -> Int? in
-      guard content.names[name] == nil else { return nil }
+      guard content.names[prefix + name] == nil else { return nil }
       next += 1
       content.inodes[next] = SimulatedDisk.Inode()
-      content.names[name] = next
-      content.changes.append(.add(name, next))
+      content.apply(.add(prefix + name, next), in: prefix)
       return next
     }
     guard let number else { throw StoreError(.system, "the file exists", file: name) }
@@ -214,52 +277,94 @@ final class SimulatedDirectory: Directory {
   }
 
   func open(_ name: String, forWriting: Bool) throws(StoreError) -> (any File)? {
-    disk.look { $0.names[name] }.map { SimulatedFile(disk, $0, path + "/" + name) }
+    disk.look { $0.names[prefix + name] }.map { SimulatedFile(disk, $0, path + "/" + name) }
   }
 
   func rename(_ name: String, to newName: String) throws(StoreError) {
-    disk.change { content, _ in
-      guard let number = content.names.removeValue(forKey: name) else { return }
-      content.names[newName] = number
-      content.changes.append(.rename(name, to: newName, number))
+    let isDone = disk.change { content, _ in
+      let (from, to) = (prefix + name, prefix + newName)
+      if let number = content.names[from] {
+        content.apply(.rename(from, to: to, number), in: prefix)
+      } else if let number = content.names[from + "/"] {
+        if let there = content.prefix(newName), content.names.keys.contains(where: { $0.hasPrefix(there) }) {
+          return false
+        }
+        content.apply(.rename(from + "/", to: to + "/", number), in: prefix)
+      }
+      return true
     }
+    if !isDone { throw StoreError(.system, "the directory is not empty", file: newName) }
+  }
+
+  func exchange(_ name: String, _ other: String) throws(StoreError) -> Bool {
+    if disk.canExchange { disk.change { content, _ in content.apply(.exchange(name + "/", other + "/"), in: prefix) } }
+    return disk.canExchange
   }
 
   func unlink(_ name: String) throws(StoreError) {
     disk.change { content, _ in
-      if content.names.removeValue(forKey: name) != nil { content.changes.append(.remove(name)) }
+      if content.names[prefix + name] != nil { content.apply(.remove(prefix + name), in: prefix) }
     }
+  }
+
+  func removeDirectory(_ name: String) throws(StoreError) {
+    let isDone = disk.change { content, _ in
+      guard let there = content.prefix(name) else { return true }
+      if content.names.keys.contains(where: { $0.hasPrefix(there) }) { return false }
+      content.apply(.remove(name + "/"), in: prefix)
+      return true
+    }
+    if !isDone { throw StoreError(.system, "the directory is not empty", file: name) }
+  }
+
+  func link(_ name: String, as newName: String) throws(StoreError) {
+    let isDone = disk.change { content, _ in
+      guard let from = content.resolve(name, in: prefix), let to = content.resolve(newName, in: prefix),
+        let number = content.names[from.name], content.names[to.name] == nil
+      else { return false }
+      content.apply(.add(to.name, number), in: to.directory)
+      return true
+    }
+    if !isDone { throw StoreError(.system, "there is no such file, or already one", file: newName) }
   }
 
   func sync() throws(StoreError) {
     disk.change { content, _ in
-      content.syncedNames = content.names
-      content.changes = []
+      for (directory, change) in content.changes where directory == prefix {
+        change.apply(to: &content.syncedNames)
+      }
+      content.changes.removeAll { $0.directory == prefix }
     }
   }
 
   func lock(_ name: String, permissions: UInt32) throws(StoreError) -> (any File)? {
-    let isFree = disk.look { content in
-      defer { content.isLocked = true }
-      return !content.isLocked
-    }
-    guard isFree else { return nil }
-    if let file = try open(name, forWriting: true) { return file }
-    return try create(name, permissions: permissions)
+    if disk.look({ $0.names[prefix + name] }) == nil { _ = try create(name, permissions: permissions) }
+    guard let number = disk.look({ $0.names[prefix + name] }) else { return nil }
+    guard disk.look({ $0.locked.insert(number).inserted }) else { return nil }
+    return SimulatedFile(disk, number, path + "/" + name) { $0.locked.remove(number) }
   }
 
-  func close() { disk.look { $0.isLocked = false } }
+  func close() {}
 }
 
 final class SimulatedFile: File {
   let path: String
   private let disk: SimulatedDisk
   private let number: Int
+  private let onEnd: (@Sendable (inout SimulatedDisk.Content) -> Void)?
 
-  init(_ disk: SimulatedDisk, _ number: Int, _ path: String) {
+  init(
+    _ disk: SimulatedDisk, _ number: Int, _ path: String,
+    onEnd: (@Sendable (inout SimulatedDisk.Content) -> Void)? = nil
+  ) {
     self.disk = disk
     self.number = number
     self.path = path
+    self.onEnd = onEnd
+  }
+
+  deinit {
+    if let onEnd { disk.look { onEnd(&$0) } }
   }
 
   func byteCount() throws(StoreError) -> Int { disk.look { $0.inodes[number]!.content.count } }
@@ -293,6 +398,9 @@ final class SimulatedFile: File {
   func map(byteCount: Int, writable: Bool) throws(StoreError) -> Mapping {
     try mapForAppending(byteCount: byteCount, capacity: byteCount)
   }
+
+  /// What is shared is no part of the format, and lost with the process.
+  func mapShared(byteCount: Int) throws(StoreError) -> Mapping { try System.allocate(byteCount: byteCount) }
 
   func mapForAppending(byteCount: Int, capacity: Int) throws(StoreError) -> Mapping {
     let memory = try System.allocate(byteCount: max(capacity, 1))

@@ -10,6 +10,8 @@ final class FuzzStore: Sendable {
 
   private let path: String
   private let golden: [String: [UInt8]]
+  /// A store of which compaction has taken segments away.
+  private let compacted: [String: [UInt8]]
   private let content: [String: String]
   private let turn = Mutex<Void>(())
 
@@ -17,10 +19,11 @@ final class FuzzStore: Sendable {
     // Where there is one, in memory.
     let folder = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm" : NSTemporaryDirectory()
     path = folder + "/cairn-fuzz-\(getpid())"
-    guard let files = try? FormatCase.checkpoint.make() else {
-      preconditionFailure("the store to begin with cannot be made")
-    }
+    guard let files = try? FormatCase.checkpoint.make(),
+      let compacted = try? FormatCase.all.first(where: { $0.name == "after-compaction" })?.make()
+    else { preconditionFailure("the stores to begin with cannot be made") }
     golden = files
+    self.compacted = compacted
     var content: [String: String] = [:]
     for number in 1...20 { content["\(number)"] = "value \(number)" }
     self.content = content
@@ -56,13 +59,31 @@ final class FuzzStore: Sendable {
     header.replaceSubrange(48..<64, with: [UInt8](0x10..<0x20))
     with(["STORE": Checksums.repaired(header: header), "segment-00000001.log": bytes]) {
       readEverything()
-      let tool = Result { () throws(StoreError) in try dump() }
-      let engine = Result { () throws(StoreError) in try contents() }
-      // Two readers that share no way of finding things find the same.
-      if case .success(let tool) = tool, case .success(let engine) = engine {
-        precondition(tool.isWhole == engine.isWhole, "one takes the log for whole, the other does not")
-        precondition(tool.entries == engine.entries, "two readers find different entries")
+      compare()
+    }
+  }
+
+  func read(gone bytes: [UInt8]) {
+    var files = compacted
+    for list in [bytes, Checksums.repaired(gone: bytes)] {
+      files["segments.gone"] = list
+      with(files) {
+        readEverything()
+        compare()
       }
+    }
+  }
+
+  /// Two readers that share no way of finding things find the same.
+  private func compare() {
+    let tool = Result { () throws(StoreError) in try dump() }
+    let engine = Result { () throws(StoreError) in try contents() }
+    if case .success(let tool) = tool, case .success(let engine) = engine {
+      precondition(tool.isWhole == engine.isWhole, "one takes the log for whole, the other does not")
+      precondition(tool.entries == engine.entries, "two readers find different entries")
+    } else if case .success(let tool) = tool {
+      // The engine refuses what the other one shows nothing of.
+      precondition(!tool.isWhole, "one takes the log for whole, the other does not")
     }
   }
 
@@ -113,7 +134,7 @@ final class FuzzStore: Sendable {
       entries[entry.key] = Entry(value: entry.value, version: entry.version, deadline: entry.deadline)
       return true
     }
-    if let error = reader.notUnderstood { throw error }
+    if let error = reader.leftOut { throw error }
     return (entries, reader.damage == nil)
   }
 
@@ -125,7 +146,7 @@ final class FuzzStore: Sendable {
     _ = try? Summary(opened).json
     _ = try? Verification(opened, isDeep: true).text()
     _ = try? Statistics(opened, separator: [UInt8(ascii: ":")]).text
-    for name in golden.keys {
+    for name in Set(golden.keys).union(compacted.keys) {
       for offset in [0, 256, 330, 4096, 40_000] {
         _ = try? HexDump(of: path + "/" + name, at: offset).text(isWhole: true)
       }

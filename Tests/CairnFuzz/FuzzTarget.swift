@@ -13,8 +13,15 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case segment
   /// The records of a segment, whose checksums fit.
   case records
+  /// A dictionary and a frame that may be made with it: in two bytes, whether the first one is compressed, and how long
+  /// it is; then both.
+  case dictionary
   /// The checkpoint of the index, beside a log that is whole.
   case checkpoint
+  /// The list of segments that are gone, beside a log that lacks some.
+  case gone
+  /// A frozen store, as it is and with checksums that fit.
+  case frozen
   /// A dump that is loaded.
   case load
   /// A pattern, and a key.
@@ -27,7 +34,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .header: FuzzStore.shared.read(header: bytes)
     case .segment: FuzzStore.shared.read(segment: bytes)
     case .records: FuzzStore.shared.read(segment: Checksums.repaired(segment: Checksums.segment(of: bytes)))
+    case .dictionary: FuzzStore.shared.read(segment: Checksums.segment(withDictionary: bytes))
     case .checkpoint: FuzzStore.shared.read(checkpoint: Checksums.repaired(checkpoint: bytes))
+    case .gone: FuzzStore.shared.read(gone: bytes)
+    case .frozen: FuzzFrozen.shared.read(bytes)
     case .load: Self.load(bytes)
     case .glob: Self.match(bytes)
     case .arguments: Self.parse(bytes)

@@ -13,10 +13,21 @@ public enum Files {
   public static func copyStore(_ from: String, to: String) throws {
     try? FileManager.default.removeItem(atPath: to)
     try FileManager.default.createDirectory(atPath: to, withIntermediateDirectories: false)
-    for name in try names(from) where !name.hasSuffix(".tmp") {
-      // Not `copyItem`: it never ends if the file becomes shorter meanwhile.
-      if let bytes = try? read(from + "/" + name) { try write(bytes, to: to + "/" + name) }
+    // Not `copyItem`: it never ends if the file becomes shorter meanwhile. And a killed process leaves what was there
+    // at one moment: the store's own threads may be at work.
+    var found = contents(from)
+    while true {
+      let again = contents(from)
+      if again == found { break }
+      found = again
     }
+    for (name, bytes) in found { try write(bytes, to: to + "/" + name) }
+  }
+
+  private static func contents(_ path: String) -> [String: [UInt8]] {
+    var contents: [String: [UInt8]] = [:]
+    for name in (try? names(path)) ?? [] where !name.hasSuffix(".tmp") { contents[name] = try? read(path + "/" + name) }
+    return contents
   }
 
   public static func read(_ path: String) throws -> [UInt8] {
@@ -49,10 +60,14 @@ public enum Files {
   ///
   /// What was retired while another test was reading goes when that test has read, which may take its time.
   public static func leaks(below path: String) throws -> [String] {
+    // Nor has gone at once what another thread has taken to release.
+    var patience = 100
     for _ in 0..<60_000 {
       let isAllReclaimed = Reclaimer.shared.pendingCount == 0
       let found = held(below: path)
-      if found.isEmpty || isAllReclaimed { return found }
+      if found.isEmpty { return found }
+      if isAllReclaimed { patience -= 1 }
+      if patience == 0 { return found }
       Reclaimer.shared.reclaim()
       usleep(2000)
     }

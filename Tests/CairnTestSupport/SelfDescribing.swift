@@ -6,4 +6,12 @@ public enum SelfDescribing {
     var random = SeededRandom(seed: UInt64(number))
     return Array("\(number):".utf8) + random.bytes(random.below(400))
   }
+
+  /// Which one it is, if it is one.
+  public static func number(_ value: [UInt8]) -> Int? {
+    guard let number = Int(String(decoding: value.prefix { $0 != UInt8(ascii: ":") }, as: UTF8.self)),
+      self.value(number) == value
+    else { return nil }
+    return number
+  }
 }

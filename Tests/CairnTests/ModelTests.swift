@@ -4,7 +4,7 @@ import Testing
 
 /// Goal: whatever is done to a store, in whatever order, it holds what a dictionary would.
 /// Method: random operations on both, with reopening, copies taken in the middle (what a killed process leaves) and
-/// lost or stale checkpoints among them; everything the store can tell is compared.
+/// lost or stale checkpoints and compactions among them; everything the store can tell is compared.
 @Suite(.serialized)
 struct ModelTests {
   @Test(arguments: SeededRandom.seeds(12))
@@ -26,6 +26,10 @@ private struct ModelRun {
   var store: Store
   var model = Model()
   var staleCheckpoint: [UInt8]?
+  /// What somebody has who follows the changes, and how far that is.
+  var mirror = Model()
+  /// Whether the store has ever been compacted, which takes sequences, and space for versions.
+  var isCompacted = false
   var path: String
 
   init(seed: UInt64) throws {
@@ -34,8 +38,10 @@ private struct ModelRun {
     options.clock = clock
     // In the larger ones a session goes on in the segment of the last.
     options.segmentBytes = [64 << 10, 256 << 10][random.below(2)]
+    options.compaction.isAutomatic = false
     options.durability = random.percent(50) ? .process : .relaxed
     options.checkpointInterval = [nil, 0, 10_000, 100_000][random.below(4)]
+    options.compression = [.none, .zstd(level: 1, dictionary: .none), .zstd(level: 1)][random.below(3)]
     store = try Store.open(at: path, options: options)
   }
 
@@ -47,6 +53,9 @@ private struct ModelRun {
   }
 
   private mutating func value() -> [UInt8] {
+    if options.compression != .none && random.percent(70) {
+      return SmallRecords.make(random.below(1000), kind: random.below(2))
+    }
     let length = random.percent(2) ? random.below(90_000) : random.percent(20) ? 0 : random.below(300)
     return random.bytes(length)
   }
@@ -57,14 +66,16 @@ private struct ModelRun {
     let key = key()
     let now = clock.wallMilliseconds()
     let live = model.entries[key].flatMap { $0.deadline.map { $0 > now } ?? true ? $0 : nil }
-    switch random.below(100) {
+    switch random.below(105) {
     case 0..<40:
       let value = value()
       model.put(value, for: key)
       #expect(try store.put(value, for: key) == model.sequence, comment)
     case 40..<46:
       let value = value()
-      let life = Int64(random.below(2000)) - 100
+      // Whole seconds: so precisely compaction knows what has expired.
+      let seconds = now / 1000 + Int64(random.below(4))
+      let life = seconds * 1000 - now
       model.put(value, for: key, deadline: now + life)
       let expiry: Store.Expiry = random.percent(50) ? .at(milliseconds: now + life) : .after(.milliseconds(life))
       #expect(try store.put(value, for: key, expires: expiry) == model.sequence, comment)
@@ -90,8 +101,64 @@ private struct ModelRun {
     case 93..<95: try reopen()
     case 95..<97: try openCopy()
     case 97: staleCheckpoint = try? Files.read(path + "/index.checkpoint")
+    case 98..<100: try compact()
+    case 100: try follow()
+    case 101: try store.trainDictionary()
+    case 102: try recompress()
     default: try store.sync()
     }
+  }
+
+  private mutating func compact() throws {
+    try store.compact()
+    model.entries = model.live(at: clock.wallMilliseconds())
+    model.sequence = store.lastSequence
+    isCompacted = true
+    try compareAll()
+    // Nothing is left to do.
+    let statistics = store.statistics
+    try store.compact()
+    #expect(store.statistics.deadBytes <= statistics.deadBytes, comment)
+    model.sequence = store.lastSequence
+  }
+
+  private mutating func recompress() throws {
+    // Where nothing is to be compressed, it is not.
+    try store.recompress(level: options.compression == .none || random.percent(50) ? nil : 2)
+    model.entries = model.live(at: clock.wallMilliseconds())
+    model.sequence = store.lastSequence
+    isCompacted = true
+    try compareAll()
+  }
+
+  /// Brings the mirror up to date by what has changed.
+  private mutating func follow() throws {
+    let news = Result { () throws(StoreError) in try changes(since: mirror.sequence) }
+    switch news {
+    case .success(let changes):
+      for change in changes {
+        #expect(change.sequence > mirror.sequence, comment)
+        mirror.sequence = change.sequence - 1
+        if change.kind == .put {
+          mirror.put(change.value, for: change.key, deadline: change.deadline)
+        } else {
+          mirror.remove(change.key)
+        }
+      }
+    case .failure(let error):
+      #expect(isCompacted && error.code == .historyGone, comment)
+      mirror.entries = try store.contents()
+    }
+    mirror.sequence = store.lastSequence
+    let now = clock.wallMilliseconds()
+    #expect(mirror.live(at: now) == model.live(at: now), comment)
+  }
+
+  private func changes(since sequence: UInt64) throws(StoreError) -> [Change] {
+    var cursor = try store.changes(since: sequence)
+    var changes: [Change] = []
+    while let change = try cursor.next() { changes.append(change) }
+    return changes
   }
 
   private mutating func batch() throws {
@@ -129,6 +196,15 @@ private struct ModelRun {
     let keys = Array(model.entries.keys)
     #expect(try store.values(for: keys) == keys.map { expected[$0]?.value }, comment)
     #expect(store.statistics.liveEntries == model.entries.count, comment)
+    let recordBytes = model.entries.reduce(0) { sum, entry in
+      sum + (32 + (entry.value.deadline == nil ? 0 : 8) + entry.key.count + entry.value.value.count + 7) & ~7
+    }
+    let versionBytes = isCompacted ? 8 * model.entries.count : 0
+    let liveBytes = recordBytes...recordBytes + versionBytes
+    if options.compression == .none {
+      #expect(liveBytes.contains(store.statistics.liveBytes), comment)
+    }
+    if isCompacted { return }
     // Replaying all changes gives the same state.
     var replayed = Model()
     var changes = try store.changes(since: 0)
@@ -141,10 +217,6 @@ private struct ModelRun {
       #expect(change.sequence == replayed.sequence, comment)
     }
     #expect(replayed == model, comment)
-    let recordBytes = model.entries.reduce(0) { sum, entry in
-      sum + (32 + (entry.value.deadline == nil ? 0 : 8) + entry.key.count + entry.value.value.count + 7) & ~7
-    }
-    #expect(store.statistics.liveBytes == recordBytes, comment)
   }
 
   private mutating func reopen() throws {
@@ -164,6 +236,8 @@ private struct ModelRun {
   private mutating func openCopy() throws {
     // What is relaxed may not be in the files yet.
     if options.durability == .relaxed { try store.sync() }
+    // The next segment must not be begun in the middle of the copy.
+    try store.trainDictionary()
     let copy = directory.path("copy")
     try Files.copyStore(path, to: copy)
     if random.percent(30) { Files.remove(copy + "/index.checkpoint") }

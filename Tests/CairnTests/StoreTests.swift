@@ -187,6 +187,23 @@ import Testing
     try store.close()
   }
 
+  /// A thread may be held up between its looks at the two clocks: nothing expires early for that.
+  @Test func expiryWhileTimeIsLookedAt() throws {
+    let directory = TemporaryDirectory()
+    let clock = ManualClock()
+    var options = Store.Options()
+    options.clock = clock
+    let store = try Store.open(at: directory.path("store"), options: options)
+    try store.put("value", for: "key", expires: .after(.seconds(200)))
+    clock.pauseAfterNextLook(60_000)
+    #expect(try store.contains("key"))
+    clock.advance(100_000)
+    #expect(try store.contains("key"))
+    clock.advance(40_000)
+    #expect(try !store.contains("key"))
+    try store.close()
+  }
+
   @Test func expiry() throws {
     let clock = ManualClock()
     var store = try open { $0.clock = clock }
@@ -384,7 +401,7 @@ import Testing
     let store = try open()
     try store.put("value", for: "key")
     try store.close()
-    #expect(try Files.names(directory.path("store")) == ["LOCK", "STORE", "segment-00000001.log"])
+    #expect(try Files.names(directory.path("store")) == ["LOCK", "STORE", "news", "segment-00000001.log"])
     let sizes = try Files.names(directory.path("store")).map {
       try Files.read(directory.path("store") + "/" + $0).count
     }

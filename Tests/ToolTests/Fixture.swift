@@ -24,6 +24,7 @@ struct Fixture {
     options.segmentBytes = segmentBytes
     options.checkpointInterval = checkpointInterval
     options.durability = durability
+    options.compaction.isAutomatic = false
     let live = ending == .closed ? path : directory.path("live")
     var random = SeededRandom(seed: seed)
     let store = try Store.open(at: live, options: options)

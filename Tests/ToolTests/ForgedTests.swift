@@ -99,7 +99,7 @@ import Testing
         try use(copy)
       }
     }
-    for place in stride(from: 0, to: 48, by: 8) {
+    for place in stride(from: 0, to: 56, by: 8) {
       for value in [0, UInt64.max, UInt64(Int.max), UInt64(Int.max) + 1] {
         let copy = try fixture.copy()
         var forged = original
@@ -116,7 +116,7 @@ import Testing
     var forged = try Forger(fixture.path + "/index.checkpoint")
     try #require(forged.segmentsCount > 1)
     for number in 0..<forged.segmentsCount {
-      for place in [16, 24] { forged.setSegmentWord(UInt64(Int.max), at: number * 48 + place) }
+      for place in [16, 24] { forged.setSegmentWord(UInt64(Int.max), at: number * 56 + place) }
     }
     try Files.write(forged.sealed(), to: fixture.path + "/index.checkpoint")
     try use(fixture.path)

@@ -27,7 +27,9 @@ import Testing
     case .segment: inputs += try all("segment-00000001.log")
     case .records: inputs += try all("segment-00000001.log").filter { $0.count > 328 }.map { Array($0[328...]) }
     case .checkpoint: inputs += try all("index.checkpoint")
-    case .load, .glob, .arguments: break
+    case .gone: inputs += try all("segments.gone")
+    case .frozen: inputs += try FrozenCase.all.map { try $0.make() }.filter { $0.count < 70_000 }
+    case .dictionary, .load, .glob, .arguments: break
     }
     return inputs
   }

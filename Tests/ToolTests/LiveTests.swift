@@ -144,6 +144,66 @@ import Testing
     while !writer.isFinished { sched_yield() }
   }
 
+  private final class Lines: OutputSink {
+    var bytes: [UInt8] = []
+    func write(_ bytes: [UInt8]) { self.bytes += bytes }
+  }
+
+  /// Method: a writer goes from segment to segment and from session to session as fast as it can, while threads follow
+  /// its log, each from another moment on: nobody meets damage, or misses an operation.
+  @Test func logsAreFollowedFromAnyMoment() throws {
+    for seed in SeededRandom.seeds(6) {
+      let directory = TemporaryDirectory()
+      let path = directory.path("store")
+      var options = Store.Options()
+      options.segmentBytes = 64 << 10
+      options.compaction.isAutomatic = false
+      try Store.open(at: path, options: options).close()
+      let last = Atomic<UInt64>(0)
+      let writer = Thread { [options] in
+        var random = SeededRandom(seed: seed)
+        do {
+          for _ in 0..<40 {
+            let store = try Store.open(at: path, options: options)
+            for _ in 0..<random.below(100) {
+              if random.percent(30) {
+                try store.write { batch in for part in 0..<3 { try batch.put(random.bytes(100), for: "b\(part)") } }
+              } else {
+                try store.put(random.bytes(random.below(2000)), for: "\(random.below(50))")
+              }
+            }
+            let sequence = store.lastSequence
+            try store.close()
+            if random.percent(20) { usleep(UInt32(random.below(2000))) }
+            last.store(sequence, ordering: .releasing)
+          }
+        } catch {
+          Issue.record("seed \(seed): the writer failed: \(error)")
+        }
+      }
+      writer.start()
+      while !writer.isFinished {
+        do {
+          let lines = Lines()
+          var listing = try LogListing(StoreDirectory(opening: path), format: .json, to: lines)
+          if let damage = listing.damage { throw damage }
+          for _ in 0..<20 { try listing.listMore() }
+          let promised = last.load(ordering: .acquiring)
+          try listing.listMore()
+          let sequences = String(decoding: lines.bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
+            line.contains("\"key\"") ? line.split(separator: "\"sequence\": ")[1].split(separator: ",")[0] : nil
+          }
+          #expect(sequences.count >= Int(promised), "seed \(seed)")
+          #expect(sequences == (1...max(1, sequences.count)).prefix(sequences.count).map { "\($0)" }, "seed \(seed)")
+        } catch {
+          Issue.record("seed \(seed): \(error)")
+          break
+        }
+      }
+      while !writer.isFinished { sched_yield() }
+    }
+  }
+
   private func list(_ path: String, _ round: Int) throws -> [String: String] {
     var reader = try EntryReader(StoreDirectory(opening: path), filter: .all)
     let damage = reader.damage

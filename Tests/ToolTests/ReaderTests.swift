@@ -9,17 +9,21 @@ import Testing
 @Suite(.enabled(if: Reader.isThere, "python3 and libxxhash are needed")) struct ReaderTests {
   private static let stores = 200
 
-  /// Random puts, removes, batches and deadlines; closed, or left as a killed process leaves it.
+  /// Random puts, removes, batches and deadlines; closed, or left as a killed process leaves it. Or many segments of
+  /// which some have been compacted, as a writer in another language makes them.
   private func makeStore(_ path: String, seed: UInt64) throws {
     var random = SeededRandom(seed: seed)
+    if random.percent(40) { return try makeCompacted(path, &random) }
     var options = Store.Options()
     options.segmentBytes = 64 << 10
     options.checkpointInterval = [nil, 0, 20_000][random.below(3)]
     options.durability = [.process, .disk][random.below(2)]
+    options.compression = [.none, .zstd()][random.below(2)]
     let live = path + "-live"
     for _ in 0...random.below(3) {
       let store = try Store.open(at: live, options: options)
       for _ in 0..<random.below(80) { try commit(store, &random) }
+      if random.percent(30) { try store.compact() }
       if random.percent(30) {
         Files.remove(path)
         try Files.copyStore(live, to: path)
@@ -32,12 +36,29 @@ import Testing
     }
   }
 
+  private func makeCompacted(_ path: String, _ random: inout SeededRandom) throws {
+    try Writer.makeCompacted(path, &random)
+    if random.percent(40) {
+      var options = Store.Options()
+      options.segmentBytes = 64 << 10
+      options.checkpointInterval = [nil, 0][random.below(2)]
+      let store = try Store.open(at: path, options: options)
+      for _ in 0..<random.below(20) { try commit(store, &random) }
+      try store.close()
+    }
+    try Files.copyTree(path, to: path + "-live")
+  }
+
   private func commit(_ store: Store, _ random: inout SeededRandom) throws {
     func key(_ random: inout SeededRandom) -> [UInt8] { random.bytes(1 + random.below(2)) }
     func expiry(_ random: inout SeededRandom) -> Store.Expiry {
       random.percent(20) ? .at(milliseconds: 4_000_000_000_000 + Int64(random.below(1000))) : .never
     }
     let size = random.percent(5) ? 20_000 : 100
+    func value(_ random: inout SeededRandom) -> [UInt8] {
+      if random.percent(30) { return [UInt8](repeating: 0x61, count: random.below(10 * size)) }
+      return random.bytes(random.below(size))
+    }
     switch random.below(5) {
     case 0: try store.remove(key(&random))
     case 1:
@@ -46,11 +67,11 @@ import Testing
           if random.percent(30) {
             try batch.remove(key(&random))
           } else {
-            try batch.put(random.bytes(random.below(size)), for: key(&random), expires: expiry(&random))
+            try batch.put(value(&random), for: key(&random), expires: expiry(&random))
           }
         }
       }
-    default: try store.put(random.bytes(random.below(size)), for: key(&random), expires: expiry(&random))
+    default: try store.put(value(&random), for: key(&random), expires: expiry(&random))
     }
   }
 
@@ -120,7 +141,7 @@ import Testing
   }
 
   private func spoil(_ path: String, _ random: inout SeededRandom) throws -> String {
-    let names = try Files.names(path).filter { $0 != "LOCK" }.sorted()
+    let names = try Files.names(path).filter { $0 != "LOCK" && $0 != "news" }.sorted()
     let name = names[random.below(names.count)]
     let file = path + "/" + name
     var bytes = try Files.read(file)
@@ -156,5 +177,39 @@ enum Reader {
 
   static func run(_ command: String, _ path: String) throws -> Tool.Result {
     try Tool.run(URL(fileURLWithPath: "/usr/bin/env"), ["python3", script, command, path])
+  }
+}
+
+/// `Formats/v1/writer.py`.
+enum Writer {
+  /// A store that is compacted while it is written. Returns what it holds.
+  @discardableResult
+  static func makeCompacted(_ path: String, _ random: inout SeededRandom) throws -> [[UInt8]: [UInt8]] {
+    var content: [[UInt8]: [UInt8]] = [:]
+    var lines = ""
+    for number in 0..<1 + random.below(120) {
+      let key = "key-\(random.below(25))"
+      if random.percent(25) {
+        content[Array(key.utf8)] = nil
+        lines += "{\"key\": \"\(key)\"}\n"
+      } else {
+        let value = "\(number)" + String(repeating: "v", count: random.below(60))
+        content[Array(key.utf8)] = Array(value.utf8)
+        let deadline = random.percent(20) ? ", \"deadline\": \(4_000_000_000_000 + number)" : ""
+        lines += "{\"key\": \"\(key)\", \"value\": \"\(value)\"\(deadline)}\n"
+      }
+    }
+    let input = path + "-lines"
+    try Files.write(Array(lines.utf8), to: input)
+    defer { Files.remove(input) }
+    let made = try Tool.run(
+      URL(fileURLWithPath: "/bin/sh"),
+      [
+        "-c",
+        "python3 \"$0\" \"$1\" --compacted \(random.below(1 << 30)) \(random.percent(50) ? "--open" : "") < \"$2\"",
+        Reader.folder + "/writer.py", path, input,
+      ])
+    try #require(made.code == 0, "\(made.errors)")
+    return content
   }
 }

@@ -251,7 +251,7 @@ import Testing
     log.add(ForgedLog.link)
     for number in 1...150 {
       let room = [UInt8](repeating: 0, count: 8)
-      log.add(ForgedSegment.Record(sequence: UInt64(number), key: [UInt8(number)], flags: 1 << 2, fields: room))
+      log.add(ForgedSegment.Record(sequence: UInt64(number), key: [UInt8(number)], flags: 1 << 3, fields: room))
     }
     log.add(
       ForgedLog.put(151, "a", "plain"), ForgedSegment.Record(sequence: 152, key: [0xFF], flags: 1, durable: 256))

@@ -71,6 +71,13 @@ import Testing
     process.waitUntilExit()
     #expect(!Files.exists(copy + ".partial"))
     #expect(Files.exists(copy) != (process.terminationReason == .uncaughtSignal))
+    let backup = directory.path("backup")
+    func names() throws -> [String] { try Files.names(directory.path).filter { $0.hasPrefix("backup") } }
+    let second = try start(["backup", path, backup], output: directory.path("output"))
+    try wait { try !names().isEmpty || !second.isRunning }
+    kill(second.processIdentifier, number)
+    second.waitUntilExit()
+    #expect(try names() == (second.terminationReason == .uncaughtSignal ? [] : ["backup"]))
   }
 
   @Test func whileAFIFOIsOpened() throws {

@@ -8,7 +8,7 @@ import Testing
     let help = try Tool.run("--help")
     #expect(help.code == 0 && help.errors.isEmpty)
     let names = ["info", "stat", "list", "get", "dump", "load", "log", "history", "verify", "repair", "copy"]
-    for name in names + ["recompress"] {
+    for name in names + ["recompress", "freeze", "backup", "restore"] {
       #expect(help.text.contains("\n  \(name) "))
       let more = try Tool.run(name, "--help")
       #expect(more.code == 0 && more.text.hasPrefix("usage: kvdump \(name) PATH"))

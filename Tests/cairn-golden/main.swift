@@ -5,6 +5,7 @@ import Foundation
 
 /// `cairn-golden FOLDER [--replace]`: writes the stores of `Formats/v1` that are missing in a folder, the same bytes on
 /// every machine, and the manifest of all. What is there is compared, and never replaced but where that is asked for.
+/// `cairn-golden --frozen FOLDER`: the same for `Formats/frozen-v1`, without a manifest: the files have checksums.
 
 struct Failure: Error {
   let message: String
@@ -56,7 +57,27 @@ func write(_ bytes: [UInt8], to path: String, isReplacing: Bool) throws -> Bool 
   return true
 }
 
+func writeFrozen(to root: String) throws {
+  for frozen in FrozenCase.all {
+    let path = "\(root)/golden/\(frozen.name).frozen"
+    // Another version of zstd makes other frames of the same values.
+    if frozen.isCompressed && FileManager.default.fileExists(atPath: path) { continue }
+    if try write(try frozen.make(), to: path, isReplacing: false) { print(path) }
+    let lines = Lines()
+    var writer = EntryWriter(.json, to: lines)
+    let file = try FrozenFile(path)
+    try file.forEach(.all, .version) { record throws(StoreError) in
+      try file.store.withContent(of: record) { key, value, version, deadline throws(StoreError) in
+        try writer.write(key, value, version, deadline)
+      }
+      return true
+    }
+    _ = try write(lines.bytes, to: "\(root)/golden/\(frozen.name).jsonl", isReplacing: false)
+  }
+}
+
 func main(_ arguments: [String]) throws {
+  if arguments.count == 2, arguments[0] == "--frozen" { return try writeFrozen(to: arguments[1]) }
   guard let root = arguments.first, arguments.dropFirst().allSatisfy({ $0 == "--replace" }) else {
     throw Failure(message: "usage: cairn-golden FOLDER [--replace]")
   }

@@ -143,6 +143,8 @@ int cairn_populate(void *memory, size_t byteCount);
 /// Fills `value` with random bits. Returns 0, or -1 and errno.
 int cairn_random(uint64_t *value);
 int cairn_open_at(int directory, const char *path, int flags, unsigned mode);
+/// Gives two things in a directory each other's name, at once. Returns 0 or -1 and errno.
+int cairn_exchange(int directory, const char *name, const char *other);
 /// Tries to take an exclusive lock of the open file description. Returns 0 or -1 and errno.
 int cairn_lock_exclusively(int descriptor);
 /// Gives that lock back, for all descriptors of the same open file. Returns 0 or -1 and errno.

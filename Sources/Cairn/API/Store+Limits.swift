@@ -10,6 +10,8 @@ extension Store {
     public static let batchBytes = 64 << 20
     /// Sizes that a segment may be given: an entry of the index addresses 128 MiB of each.
     public static let segmentBytes = 64 << 10...128 << 20
+    /// The smallest limit that a store's size can be given: 16 of the smallest segments.
+    public static let spaceLimitLeast = 1 << 20
     /// Segments that a store can have: an entry of the index has 16 bits for them, and zero means none.
     public static let segments = 65_535
   }

@@ -32,6 +32,53 @@ extension Store {
     case never
   }
 
+  /// How values are stored from now on; what is there already is read however it was stored.
+  public enum Compression: Sendable, Equatable {
+    /// As they are: read in place, without a copy. The default.
+    case none
+    /// As a zstd frame each, where that saves an eighth or more; values below 128 bytes are stored as they are. Lower
+    /// levels are faster, higher ones smaller; 3 is zstd's own choice. A get decompresses: some 2 µs for 1 KiB.
+    case zstd(level: Int = 3, dictionary: Dictionary = .trained)
+
+    /// What small values (up to 16 KiB) have in common, for zstd to go by.
+    public enum Dictionary: Sendable, Equatable {
+      /// Each value is compressed by itself alone.
+      case none
+      /// When about 2 MiB of small values have been put, a dictionary is trained in the background, and taken into use
+      /// if it makes them a tenth smaller or more; another, larger one (448 KiB at most) when there is much more to go
+      /// by, or it saves a fifth less than it did. Alike values, such as JSON objects, take half as much with it, and
+      /// are read faster. Each segment of the log has a compressed copy, of at most a 64th of a segment. What is there
+      /// already is compressed with it when compaction moves it, or by ``Store/recompress(level:progress:)``.
+      case trained
+    }
+
+    /// Those that zstd may be given.
+    public static let levels = -5...19
+    /// Below that, a frame's own bytes are most of what could be saved.
+    static let leastBytes = 128
+
+    static func check(_ level: Int) throws(StoreError) {
+      if levels.contains(level) { return }
+      throw StoreError(
+        .invalidOption, "levels of zstd are \(levels.lowerBound) to \(levels.upperBound), and not \(level)")
+    }
+
+    /// Whether small values are to have a dictionary.
+    @inline(__always)
+    var isTrained: Bool {
+      if case .zstd(_, .trained) = self { return true }
+      return false
+    }
+
+    @inline(__always)
+    func level(forValueOf byteCount: Int) -> Int32? {
+      switch self {
+      case .none: return nil
+      case .zstd(let level, _): return byteCount < Self.leastBytes ? nil : Int32(truncatingIfNeeded: level)
+      }
+    }
+  }
+
   /// How a store is opened.
   public struct Options: Sendable {
     public enum Access: Sendable {
@@ -48,6 +95,8 @@ extension Store {
     /// Of writes that do not ask for another.
     public var durability: Durability = .process
     public var verification: Verification = .always
+    /// Of values that are put from now on.
+    public var compression: Compression = .none
     /// Size of a log file in bytes, a multiple of 4,096 within ``Limits/segmentBytes``. While the store is open for
     /// writing, a buffer of this size is filled in memory. Larger values get a file of their own.
     public var segmentBytes = 64 << 20
@@ -55,6 +104,22 @@ extension Store {
     /// by 128 MiB or by four times the size of the index, whichever is more. After a crash, at most about this much
     /// log is replayed. At a clean close a checkpoint is written if over 1 MiB (or this) would have to be replayed.
     public var checkpointInterval: Int?
+    public var compaction = Compaction()
+    /// So many earlier versions of each key are kept, beside the one it has, also of keys that are removed or have
+    /// expired. They take space like live entries, for compaction too, and what is to be kept is known to the store
+    /// while it is open: some 100 to 200 bytes of memory for each. The first compaction after an open reads the whole
+    /// log for that. An entry that has expired stays as it is, and unseen, until it need not be kept.
+    ///
+    /// If this and ``keepVersionsFor`` are set, a version is kept as long as either asks for it. Where neither is (any
+    /// more), earlier versions go with the next compaction of their segment.
+    public var keepVersions = 0
+    /// Earlier versions are kept so long after they were replaced or removed, and go with a compaction some time after
+    /// that. See ``keepVersions``.
+    public var keepVersionsFor: Duration?
+    /// Bytes that the directory of the store may take, at least ``Limits/spaceLimitLeast``; `nil`: as many as there
+    /// are. A put that would not fit waits for compaction to make room, and throws `.spaceLimit` if there is none to be
+    /// made. Segments are made so small that there are sixteen at least; two of them are kept free for compaction.
+    public var spaceLimit: Int?
     /// Permissions of the files made, and of the directory.
     public var filePermissions: UInt32 = 0o600
     public var directoryPermissions: UInt32 = 0o700
@@ -78,8 +143,17 @@ extension Store {
           "segmentBytes must be a multiple of 4096 from \(Limits.segmentBytes.lowerBound) to "
             + "\(Limits.segmentBytes.upperBound), and is \(segmentBytes)")
       }
+      if case .zstd(let level, _) = compression { try Compression.check(level) }
       if let checkpointInterval, checkpointInterval < 0 {
         throw StoreError(.invalidOption, "checkpointInterval must not be negative, and is \(checkpointInterval)")
+      }
+      try compaction.validate()
+      if keepVersions < 0 || keepVersionsFor ?? .zero < .zero {
+        throw StoreError(.invalidOption, "keepVersions and keepVersionsFor must not be negative")
+      }
+      if let spaceLimit, spaceLimit < Limits.spaceLimitLeast {
+        throw StoreError(
+          .invalidOption, "spaceLimit must be at least \(Limits.spaceLimitLeast), and is \(spaceLimit)")
       }
       guard filePermissions <= 0o777, filePermissions & 0o600 == 0o600, directoryPermissions <= 0o777,
         directoryPermissions & 0o700 == 0o700

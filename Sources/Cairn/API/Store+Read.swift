@@ -10,15 +10,16 @@ extension Store {
 
   // MARK: One key
 
-  /// Calls `body` with the value of a key, in place: nothing is copied, nothing allocated.
+  /// Calls `body` with the value of a key, in place: nothing is copied, nothing allocated. A value that is stored
+  /// compressed is decompressed into a buffer that the store keeps for that, and `body` borrows it.
   ///
   /// The span is valid until `body` returns. What `body` reads does not change, even if the key is overwritten
   /// meanwhile; but the store cannot give back memory while it runs, so keep it short.
   ///
   /// - Returns: what `body` returns, or `nil` if there is no such key.
-  /// - Throws: `.damaged` if the record fails its checksum; `.unsupportedFormat` if a newer version wrote it in a way
-  ///   that this one does not know; `.closed`, `.usedAfterFork`.
-  /// - Complexity: one cache line of the index and the record itself.
+  /// - Throws: `.damaged` if the record fails its checksum, or its value cannot be decompressed; `.unsupportedFormat`
+  ///   if a newer version wrote it in a way that this one does not know; `.closed`, `.usedAfterFork`.
+  /// - Complexity: one cache line of the index and the record itself; some 2 µs to decompress 1 KiB.
   @inlinable
   public func withValue<Key: ByteLending & ~Copyable & ~Escapable, Result>(
     for key: borrowing Key, _ body: (RawSpan) -> Result
@@ -50,10 +51,11 @@ extension Store {
     try key.withBytes { (key: RawSpan) throws(StoreError) in try _value(key) }
   }
 
-  /// Copies the value of a key to the beginning of `buffer`.
+  /// Copies the value of a key to the beginning of `buffer`, or decompresses it there.
   ///
   /// - Returns: the length of the value in bytes, or `nil` if there is no such key. If it is greater than the buffer,
-  ///   nothing was copied.
+  ///   nothing was copied; the length of a compressed value is then what the record says, whose checksum fits, but not
+  ///   yet proven by decompressing it.
   /// - Throws: as ``withValue(for:_:)``.
   @inlinable
   public func copyValue<Key: ByteLending & ~Copyable & ~Escapable>(
@@ -72,7 +74,7 @@ extension Store {
     try key.withBytes { (key: RawSpan) throws(StoreError) in try _appendValue(key, &array) }
   }
 
-  /// Whether there is such a key. Verifies the record as any read does.
+  /// Whether there is such a key. Verifies the record as any read does, but decompresses nothing.
   ///
   /// - Throws: as ``withValue(for:_:)``.
   @inlinable
@@ -104,7 +106,8 @@ extension Store {
   func _value(_ key: RawSpan) throws(StoreError) -> [UInt8]? {
     let slot = engine.gate.enter()
     defer { slot.leave() }
-    return try engine.find(MemoryView(key))?.value.array()
+    guard let found = try engine.find(MemoryView(key)) else { return nil }
+    return try engine.value(of: found)
   }
 
   @usableFromInline
@@ -112,6 +115,7 @@ extension Store {
     let slot = engine.gate.enter()
     defer { slot.leave() }
     guard let found = try engine.find(MemoryView(key)) else { return nil }
+    if found.isCompressed { return try engine.decompress(found.bytes, found.entry, into: unsafe MemoryView(buffer)) }
     let value = found.value
     if value.count <= buffer.count { unsafe MemoryView(buffer).copy(value, at: 0) }
     return value.count
@@ -121,8 +125,13 @@ extension Store {
   func _appendValue(_ key: RawSpan, _ array: inout [UInt8]) throws(StoreError) -> Bool {
     let slot = engine.gate.enter()
     defer { slot.leave() }
-    guard let value = try engine.find(MemoryView(key))?.value else { return false }
-    unsafe array.append(contentsOf: UnsafeRawBufferPointer(start: value.pointer, count: value.count))
+    guard let found = try engine.find(MemoryView(key)) else { return false }
+    if found.isCompressed {
+      try engine.appendDecompressed(found, to: &array)
+    } else {
+      let value = found.value
+      unsafe array.append(contentsOf: UnsafeRawBufferPointer(start: value.pointer, count: value.count))
+    }
     return true
   }
 
@@ -133,23 +142,26 @@ extension Store {
   func _version(_ key: RawSpan) throws(StoreError) -> UInt64? {
     let slot = engine.gate.enter()
     defer { slot.leave() }
-    return try engine.find(MemoryView(key))?.header.sequence
+    return try engine.find(MemoryView(key))?.version
   }
 
   @usableFromInline
   func _entry(_ key: RawSpan) throws(StoreError) -> Entry? {
     let slot = engine.gate.enter()
     defer { slot.leave() }
-    return try engine.find(MemoryView(key)).map {
-      Entry(value: $0.value.array(), version: $0.header.sequence, deadline: $0.deadline)
-    }
+    guard let found = try engine.find(MemoryView(key)) else { return nil }
+    return Entry(value: try engine.value(of: found), version: found.version, deadline: found.deadline)
   }
 
   @usableFromInline
   func _beginRead(_ key: RawSpan) throws(StoreError) -> _FoundValue? {
     let slot = engine.gate.enter()
     do throws(StoreError) {
-      if let found = try engine.find(MemoryView(key)) { return _FoundValue(found.value, slot) }
+      if let found = try engine.find(MemoryView(key)) {
+        if !found.isCompressed { return unsafe _FoundValue(found.value, slot, nil) }
+        let (work, value) = try engine.decompress(found)
+        return unsafe _FoundValue(value, slot, Unmanaged.passRetained(BorrowedWork(work, engine.codec)))
+      }
     } catch {
       slot.leave()
       throw error
@@ -165,9 +177,12 @@ public struct _FoundValue {
   @usableFromInline let base: UnsafeRawPointer
   @usableFromInline let count: Int
   let slot: ReaderSlot
+  /// What holds a value that was compressed. Not counted, so that the others are copied without a look at it.
+  private let borrowed: Unmanaged<BorrowedWork>?
 
   @inline(__always)
-  init(_ view: MemoryView, _ slot: ReaderSlot) {
+  init(_ view: MemoryView, _ slot: ReaderSlot, _ borrowed: Unmanaged<BorrowedWork>?) {
+    unsafe self.borrowed = borrowed
     unsafe base = UnsafeRawPointer(view.pointer)
     count = view.count
     self.slot = slot
@@ -184,5 +199,22 @@ public struct _FoundValue {
   }
 
   @usableFromInline
-  func end() { slot.leave() }
+  func end() {
+    slot.leave()
+    // SAFETY: retained once, when it was begun, and ended once.
+    unsafe borrowed?.release()
+  }
+}
+
+/// Gives the work back when the reader is done with it.
+final class BorrowedWork {
+  private let work: CodecWork
+  private let codec: ValueCodec
+
+  init(_ work: CodecWork, _ codec: ValueCodec) {
+    self.work = work
+    self.codec = codec
+  }
+
+  deinit { codec.giveBack(work) }
 }

@@ -3,9 +3,11 @@ extension Store {
   /// together.
   ///
   /// Calls `body` for each key, in order, with its position and its value in place, `nil` if it is not there. The span
-  /// is valid until `body` returns. Each key is read as it is at some moment during the call; no allocation is made.
+  /// is valid until `body` returns. Each key is read as it is at some moment during the call; no allocation is made,
+  /// and values that are stored compressed are decompressed one by one into a buffer that the store keeps for that.
   ///
-  /// - Throws: `.damaged` at the first key whose record fails its checksum; those before it have been passed on.
+  /// - Throws: `.damaged` at the first key whose record fails its checksum, or whose value cannot be decompressed;
+  ///   those before it have been passed on.
   @inlinable
   public func withValues<Keys: Collection>(
     for keys: Keys, _ body: (_ position: Int, _ value: RawSpan?) -> Void
@@ -70,7 +72,11 @@ extension Store {
     for number in 0..<group.count {
       let found = try engine.find(group.key(number), hash: group.hash(number))
       let position = group.position + number
-      if let found { found.value.lend { body(position, $0) } } else { body(position, nil) }
+      if let found {
+        try engine.withValue(of: found) { (value) throws(StoreError) in value.lend { body(position, $0) } }
+      } else {
+        body(position, nil)
+      }
     }
     group.position += group.count
     group.clear()

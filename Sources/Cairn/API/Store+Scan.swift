@@ -27,7 +27,8 @@ extension Store {
   /// - Throws: what `body` throws; otherwise a ``StoreError``: `.closed`, `.usedAfterFork`. If records are damaged, or
   ///   use features of a newer version, everything else is visited all the same, and `.damaged` or `.unsupportedFormat`
   ///   is thrown at the end.
-  /// - Complexity: the whole index, and the log in the order of the index.
+  /// - Complexity: the whole index, and the log in the order of the index; values that are stored compressed are
+  ///   decompressed.
   // Not typed: the compiler of Swift 6.3 crashes on `catch … where` around a call with typed throws whose closure
   // changes a variable, and closures of visits do.
   public func forEach(_ body: (_ entry: EntryView) throws -> Bool) throws {
@@ -73,10 +74,19 @@ extension Store {
           if failure == nil { failure = engine.notUnderstood(record) }
           continue
         }
-        let isGoingOn = record.key.lend { key in
-          (isKeysOnly ? MemoryView.empty : record.value).lend { value in
-            body(
-              EntryView(key: key, value: value, version: record.header.sequence, deadline: record.deadline))
+        var isGoingOn = true
+        func pass(_ value: MemoryView) {
+          isGoingOn = record.key.lend { key in
+            value.lend { value in
+              body(EntryView(key: key, value: value, version: record.version, deadline: record.deadline))
+            }
+          }
+        }
+        if isKeysOnly {
+          pass(.empty)
+        } else {
+          do throws(StoreError) { try engine.withValue(of: record, pass) } catch {
+            if failure == nil { failure = error }
           }
         }
         if !isGoingOn { return }

@@ -34,8 +34,37 @@ extension Store {
     public var replayedBytes = 0
     public var recoveryTime = Duration.zero
     public var tornBytes = 0
+    /// Since the store was opened: segments that compaction has taken away, their bytes, bytes that were written again
+    /// for that, and how often it has failed (as where the disk is full; it is tried again).
+    public var compactedSegments = 0
+    public var reclaimedBytes = 0
+    public var bytesMoved = 0
+    public var compactionsFailed = 0
+    /// Segments that cannot be compacted: with damage, or records of a newer version.
+    public var unmovableSegments = 0
+    /// Earlier versions that are kept, and their bytes of log, which ``deadBytes`` counts too. Known from the first
+    /// compaction of a session on.
+    public var keptVersions = 0
+    public var keptBytes = 0
+    /// Snapshots that are there, and bytes on the disk that are kept only for them.
+    public var snapshots = 0
+    public var pinnedBytes = 0
+    /// Segments that have a dictionary for small values, and the bytes that these take, which count among the dead
+    /// ones.
+    public var dictionaries = 0
+    public var dictionaryBytes = 0
+    /// Since the store was opened: dictionaries that were taken into use, and trainings that have failed.
+    public var dictionariesTrained = 0
+    public var trainingsFailed = 0
+    /// Since the store was opened: of values up to 16 KiB that could be compressed, their bytes, and what was stored.
+    /// Only where dictionaries are asked for.
+    public var smallValueBytes = 0
+    public var smallValueBytesStored = 0
     /// Parts of a checkpoint that were found damaged and built anew from the log.
     public var rebuiltShards = 0
+
+    /// Bytes of log for each byte of live records: 1 if nothing is dead; 0 if nothing is live.
+    public var amplification: Double { liveBytes == 0 ? 0 : Double(liveBytes + deadBytes) / Double(liveBytes) }
   }
 
   /// Figures of the store. Each is right by itself; while others write, they need not fit each other. Of a store that
@@ -44,12 +73,16 @@ extension Store {
   /// - Complexity: O(segments).
   public var statistics: Statistics {
     var result = Statistics()
-    let segments = engine.catalog.withLock { catalog in catalog.segments.map { ($0.number, $0.end) } }
+    let segments = engine.catalog.withLock { $0.segments }
     let position = LogAddress.offset(engine.published.load(ordering: .acquiring))
-    for (number, end) in segments {
-      let live = Int(truncatingIfNeeded: engine.liveBytes.load(SegmentTable.slot(number)))
+    for segment in segments {
+      let live = Int(truncatingIfNeeded: engine.liveBytes.load(SegmentTable.slot(segment.number)))
       result.liveBytes += live
-      result.deadBytes += (end ?? position) - live
+      result.deadBytes += (segment.end ?? position) - live
+      // Not under the lock: its pages may have to come from the disk.
+      let byteCount = DictionaryRecord.recordByteCount(in: segment.memory.view)
+      result.dictionaryBytes += byteCount
+      result.dictionaries += byteCount > 0 ? 1 : 0
     }
     let slot = engine.gate.enter()
     defer { slot.leave() }
@@ -72,6 +105,17 @@ extension Store {
     result.replayedBytes = engine.total(.replayedBytes)
     result.recoveryTime = .nanoseconds(engine.total(.recoveryNanoseconds))
     result.tornBytes = engine.total(.tornBytes)
+    result.compactedSegments = engine.total(.compactedSegments)
+    result.reclaimedBytes = engine.total(.reclaimedBytes)
+    result.bytesMoved = engine.total(.bytesMoved)
+    result.compactionsFailed = engine.total(.compactionsFailed)
+    result.unmovableSegments = engine.total(.unmovableSegments)
+    result.keptVersions = engine.total(.keptVersions)
+    result.keptBytes = engine.total(.keptBytes)
+    (result.snapshots, result.pinnedBytes) = engine.pins.withLock { ($0.count, $0.byteCount) }
+    result.dictionariesTrained = engine.total(.dictionariesTrained)
+    result.trainingsFailed = engine.total(.trainingsFailed)
+    (result.smallValueBytes, result.smallValueBytesStored) = engine.learning.withLock { ($0.rawBytes, $0.storedBytes) }
     result.rebuiltShards = engine.total(.rebuilt)
     return result
   }

@@ -13,7 +13,8 @@ extension Store {
   ///   refuses (`.noSpace`, `.notFound` where the directory has gone, `.system`), and `.writerFailed` from then on. A
   ///   write that failed has not happened for this process; whether the disk has it is decided when the store is opened
   ///   again.
-  /// - Complexity: copies key and value once; with `.process` one system call, with `.disk` a share of a sync.
+  /// - Complexity: copies key and value once, and compresses the value before, where the store's options ask for that;
+  ///   with `.process` one system call, with `.disk` a share of a sync.
   @inlinable
   @discardableResult
   public func put<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable>(
@@ -153,7 +154,7 @@ extension Store {
   public func write<Result>(
     durability: Durability? = nil, _ body: (inout WriteBatch) throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
-    var batch = WriteBatch(clock: engine.clock)
+    var batch = WriteBatch(engine)
     let result = try body(&batch)
     try commit(batch, durability)
     return result
@@ -164,7 +165,7 @@ extension Store {
   public func write<Result>(
     durability: Durability? = nil, _ body: (inout WriteBatch) throws -> Result
   ) throws -> Result {
-    var batch = WriteBatch(clock: engine.clock)
+    var batch = WriteBatch(engine)
     let result = try body(&batch)
     try commit(batch, durability)
     return result
@@ -240,16 +241,25 @@ extension Store {
     var operation = operation
     operation.key = MemoryView(key)
     operation.value = MemoryView(value)
-    switch try engine.commit(operation) {
+    let outcome: Outcome
+    if let level = engine.options.compression.level(forValueOf: value.byteCount) {
+      outcome = try engine.commit(operation, compressedAt: level)
+    } else {
+      outcome = try engine.commit(operation)
+    }
+    switch outcome {
     case .committed(let sequence): return sequence
     case .committedOnExpired, .unchanged: return nil
+    case .stale: preconditionFailure("a stale frame is made anew")
     }
   }
 
   private func commit(_ batch: borrowing WriteBatch, _ durability: Durability?) throws(StoreError) {
     var operation = operation(.batch, durability: durability)
     operation.batchCount = batch.count
+    operation.dictionary = batch.dictionaryNumber
     operation.batch = unsafe MemoryView(batch.bytes.span.bytes)
-    _ = try engine.commit(operation)
+    // Rare: another dictionary has been taken into use since the batch was begun.
+    if try engine.commit(operation) == .stale { try commit(batch.recompressed(), durability) }
   }
 }

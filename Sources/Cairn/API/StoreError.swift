@@ -46,6 +46,10 @@ public struct StoreError: Error, Equatable, Sendable {
     public static let storeFull = Code(rawValue: 18)
     /// The changes asked for are no longer, or not yet, in the log.
     public static let historyGone = Code(rawValue: 19)
+    /// The store is as large as its options allow, and compaction could give nothing back. Removes are still taken.
+    public static let spaceLimit = Code(rawValue: 20)
+    /// A key was given twice where each may be there once.
+    public static let duplicateKey = Code(rawValue: 21)
 
     static let names: [Code: String] = [
       .notFound: "notFound", .notAStore: "notAStore", .locked: "locked", .closed: "closed",
@@ -53,7 +57,8 @@ public struct StoreError: Error, Equatable, Sendable {
       .valueTooLarge: "valueTooLarge", .batchTooLarge: "batchTooLarge", .invalidOption: "invalidOption",
       .damaged: "damaged", .unsupportedFormat: "unsupportedFormat", .writerFailed: "writerFailed",
       .noSpace: "noSpace", .permissionDenied: "permissionDenied", .system: "system", .storeFull: "storeFull",
-      .historyGone: "historyGone",
+      .historyGone: "historyGone", .spaceLimit: "spaceLimit",
+      .duplicateKey: "duplicateKey",
     ]
 
     public var description: String { Code.names[self] ?? "code \(rawValue)" }

@@ -5,10 +5,19 @@ public struct WriteBatch: ~Copyable {
   /// The records as the log will have them, but for sequence and checksum.
   private(set) var bytes: [UInt8] = []
   private let clock: ExpiryClock
+  private let engine: Engine
+  /// What its small values are compressed with; all with the same, whatever the log has meanwhile.
+  private let dictionary: ValueDictionary?
+  /// Its number, if a value was compressed with it; otherwise 0.
+  private(set) var dictionaryNumber = 0
   /// Operations so far.
   public private(set) var count = 0
 
-  init(clock: ExpiryClock) { self.clock = clock }
+  init(_ engine: Engine) {
+    clock = engine.clock
+    self.engine = engine
+    dictionary = engine.dictionary(forValueOf: Store.Compression.leastBytes)
+  }
 
   /// What the batch will take in the log, in bytes; at most ``Store/Limits/batchBytes`` for more than one operation.
   public var byteCount: Int { bytes.count }
@@ -32,35 +41,100 @@ public struct WriteBatch: ~Copyable {
   // What is generic is inlined where it is called: calls through the protocol took a quarter of the time of a batch.
   @usableFromInline
   mutating func _put(_ value: RawSpan, _ key: RawSpan, _ expires: Store.Expiry) throws(StoreError) {
-    try append(RecordHeader.Kind.put, key, value, clock.deadline(expires))
+    let deadline = clock.deadline(expires)
+    try Store.checkLimits(key: key, valueByteCount: value.byteCount)
+    guard let level = engine.options.compression.level(forValueOf: value.byteCount) else {
+      return try append(RecordHeader.Kind.put, MemoryView(key), MemoryView(value), deadline)
+    }
+    try put(MemoryView(value), MemoryView(key), deadline, level)
+  }
+
+  private mutating func put(
+    _ valueView: MemoryView, _ keyView: MemoryView, _ deadline: Int64?, _ level: Int32
+  ) throws(StoreError) {
+    try engine.checkWritable()
+    let dictionary = valueView.count <= Engine.smallValueBytes ? dictionary : nil
+    try engine.codec.withCompressed(valueView, level: level, dictionary) { (compressed) throws(StoreError) in
+      try append(
+        RecordHeader.Kind.put, keyView, compressed ?? valueView, deadline,
+        codec: compressed == nil ? RecordHeader.Codec.none : RecordHeader.Codec.zstd,
+        dictionary: compressed == nil || dictionary == nil ? 0 : 1)
+      if compressed != nil, let dictionary { dictionaryNumber = dictionary.number }
+      engine.learn(raw: valueView.count, stored: (compressed ?? valueView).count)
+    }
+  }
+
+  /// The same operations, compressed with the dictionary that the log has now.
+  ///
+  /// - Throws: `.batchTooLarge` if it was nearly so, and that one saves less.
+  borrowing func recompressed() throws(StoreError) -> WriteBatch {
+    var result = WriteBatch(engine)
+    let records = unsafe MemoryView(bytes.span.bytes)
+    let work = engine.codec.take()
+    defer { engine.codec.giveBack(work) }
+    var offset = 0
+    while let header = RecordHeader(decoding: records, at: offset) {
+      let key = records.slice(offset + header.keyOffset, header.keyByteCount)
+      let value = records.slice(offset + header.valueOffset, header.valueByteCount)
+      let deadline = header.deadline(records, at: offset)
+      if header.dictionary == 0 {
+        try result.append(header.kind, key, value, deadline, codec: header.codec)
+      } else {
+        guard let raw = try work.decompress(value, dictionary?.prepared) else {
+          preconditionFailure("a batch can be decompressed with what it was compressed with")
+        }
+        // Values that are compressed with a dictionary are not too short to be compressed.
+        guard let level = engine.options.compression.level(forValueOf: raw.count) else {
+          preconditionFailure("a batch compresses what it should")
+        }
+        try result.put(raw, key, deadline, level)
+      }
+      offset += header.recordByteCount
+    }
+    return result
+  }
+
+  /// Adds a put of a value that comes from another store, as it is stored there; the caller has verified it.
+  package mutating func put(
+    stored value: [UInt8], codec: UInt8, for key: [UInt8], expires: Store.Expiry
+  ) throws(StoreError) {
+    try key.withBytes { (key: RawSpan) throws(StoreError) in
+      try value.withBytes { (value: RawSpan) throws(StoreError) in
+        try Store.checkLimits(key: key, valueByteCount: value.byteCount)
+        let deadline = clock.deadline(expires)
+        try append(RecordHeader.Kind.put, MemoryView(key), MemoryView(value), deadline, codec: codec)
+      }
+    }
   }
 
   @usableFromInline
   mutating func _remove(_ key: RawSpan) throws(StoreError) {
-    try append(RecordHeader.Kind.delete, key, RawSpan(), nil)
+    try Store.checkLimits(key: key, valueByteCount: 0)
+    try append(RecordHeader.Kind.delete, MemoryView(key), .empty, nil)
   }
 
   private mutating func append(
-    _ kind: UInt8, _ key: RawSpan, _ value: RawSpan, _ deadline: Int64?
+    _ kind: UInt8, _ key: MemoryView, _ value: MemoryView, _ deadline: Int64?, codec: UInt8 = RecordHeader.Codec.none,
+    dictionary: UInt8 = 0
   ) throws(StoreError) {
-    try Store.checkLimits(key: key, valueByteCount: value.byteCount)
-    let header = RecordHeader(
-      sequence: 0, kind: kind, flags: deadline == nil ? 0 : RecordHeader.Flags.expiry, key: key.byteCount,
-      value: value.byteCount, extension: deadline == nil ? 0 : 8)
+    var header = RecordHeader(
+      sequence: 0, kind: kind, flags: deadline == nil ? 0 : RecordHeader.Flags.expiry, key: key.count,
+      value: value.count, extension: deadline == nil ? 0 : 8)
+    header.codec = codec
+    header.dictionary = dictionary
     let byteCount = header.recordByteCount
     if count > 0 && bytes.count + byteCount > Store.Limits.batchBytes {
       throw StoreError(
         .batchTooLarge, "a batch is at most \(Store.Limits.batchBytes) bytes long; commit what there is and go on")
     }
-    let (keyView, valueView) = (MemoryView(key), MemoryView(value))
     let start = bytes.count
     bytes.append(addingCapacity: byteCount) { (record: MemoryView) in
       record.store(UInt64(0), at: 0)
       record.store(UInt64(0), at: byteCount - 8)
       header.encode(into: record, at: 0)
       if let deadline { record.store(deadline, at: RecordHeader.byteCount) }
-      record.copy(keyView, at: header.keyOffset)
-      record.copy(valueView, at: header.valueOffset)
+      record.copy(key, at: header.keyOffset)
+      record.copy(value, at: header.valueOffset)
     }
     precondition(bytes.count == start + byteCount, "a record was appended")
     count += 1

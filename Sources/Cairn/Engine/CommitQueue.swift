@@ -132,6 +132,10 @@ struct Operation {
   var kind: Kind
   var key: MemoryView
   var value: MemoryView
+  /// How the value is stored.
+  var codec = RecordHeader.Codec.none
+  /// The number of the dictionary that its values were compressed with, as far as they were; 0: none.
+  var dictionary = 0
   /// Milliseconds since 1970; `nil`: never.
   var deadline: Int64?
   var condition: Condition
@@ -160,4 +164,6 @@ enum Outcome: Equatable {
   case committedOnExpired
   /// The condition did not hold, or there was nothing to remove.
   case unchanged
+  /// Nothing was done: the log has another dictionary now than its values were compressed with.
+  case stale
 }

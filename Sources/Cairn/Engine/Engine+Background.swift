@@ -13,6 +13,9 @@ final class BackgroundThread: Sendable {
     /// A flush that does not wait for more.
     case flushNow = 32
     case extend = 64
+    case compact = 128
+    case refresh = 256
+    case train = 512
   }
 
   /// How long relaxed writes wait for others before they are handed to the operating system together.
@@ -23,6 +26,10 @@ final class BackgroundThread: Sendable {
   /// Ends the delay before a flush.
   private let urgency = WaitWord()
   private let thread = Atomic<UInt64>(0)
+  /// Carried out when nothing has been for so long; nanoseconds.
+  private let routine: (task: Task, interval: Int64)?
+
+  init(routine: (task: Task, interval: Int64)? = nil) { self.routine = routine }
 
   func wake(_ task: Task) {
     tasks.bitwiseOr(task.rawValue, ordering: .sequentiallyConsistent)
@@ -88,7 +95,8 @@ final class BackgroundThread: Sendable {
         // Lowered first, then looked at again: a task that comes between raises it.
         _ = word.exchange(0)
         if tasks.load(ordering: .sequentiallyConsistent) == 0 {
-          word.wait(while: 0, nanoseconds: isLookingAgain ? Self.flushDelayNanoseconds : -1)
+          word.wait(while: 0, nanoseconds: isLookingAgain ? Self.flushDelayNanoseconds : routine?.interval ?? -1)
+          if let routine { tasks.bitwiseOr(routine.task.rawValue, ordering: .relaxed) }
         }
         if isLookingAgain && engine.hasUnflushed { tasks.bitwiseOr(Task.flush.rawValue, ordering: .relaxed) }
         isLookingAgain = false
@@ -98,6 +106,9 @@ final class BackgroundThread: Sendable {
       if due & Task.extend.rawValue != 0 { try? engine.extend() }
       if due & Task.prepare.rawValue != 0 { engine.prepareInBackground() }
       if due & Task.checkpoint.rawValue != 0 { engine.checkpointInBackground() }
+      if due & Task.train.rawValue != 0 { engine.trainInBackground() }
+      if due & Task.compact.rawValue != 0 { engine.compactInBackground() }
+      if due & Task.refresh.rawValue != 0 { engine.refreshInBackground() }
       if due & (Task.flush.rawValue | Task.flushNow.rawValue) != 0 {
         if due & Task.flushNow.rawValue == 0 { waitForMore() }
         engine.inBackground { () throws(StoreError) in try engine.flushRelaxed() }
@@ -153,6 +164,18 @@ extension Engine {
     if let failure = log.failure { throw failure.asWriterFailure() }
     do throws(StoreError) { return try body() } catch {
       log.failure = error
+      throw error
+    }
+  }
+
+  /// The same where a close may come in between.
+  func inTurnOfOpenStore<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+    queue.take()
+    defer { queue.giveBack() }
+    if !alive.isSet { throw deadError() }
+    if let failure = log.failure { throw failure.asWriterFailure() }
+    do throws(StoreError) { return try body() } catch {
+      if !takeHasNoRoom() { log.failure = error }
       throw error
     }
   }

@@ -15,6 +15,14 @@ extension Engine {
   /// Writes a checkpoint that takes the last one's place. What the disk refuses to it (space, as a rule) costs time at
   /// the next open and nothing else, so it is only counted; a failure of the log itself is thrown.
   func writeCheckpoint() throws(StoreError) {
+    try checkpointing.withLock { _ throws(StoreError) in
+      // A close has stopped all others that could come here when it writes its own.
+      if isReleased { throw deadError() }
+      try replaceCheckpoint()
+    }
+  }
+
+  private func replaceCheckpoint() throws(StoreError) {
     var header = try inTurn { () throws(StoreError) in
       log.bytesSinceCheckpoint = 0
       return CheckpointHeader(
@@ -22,17 +30,20 @@ extension Engine {
         startOffset: log.position, startSequence: log.lastSequence)
     }
     let temporary = CheckpointHeader.name + temporarySuffix
+    let first = catalog.withLock { $0.segments }
     do throws(StoreError) {
       try directory.unlink(temporary)
       let file = try directory.create(temporary, permissions: options.filePermissions)
       // A damaged shard must not be given a checksum that fits.
       for shard in 0..<HashIndex.shards { try verify(shard) }
       let shards = try writeShards(to: file)
-      let table = try cover(&header)
+      let (table, ending) = try cover(&header, first)
       try syncLog(upTo: header)
-      try finish(file, &header, shards, table)
+      try finish(file, &header, shards, table, ending)
       try directory.rename(temporary, to: CheckpointHeader.name)
       try directory.sync()
+      try inTurn { log.checkpointSequence = header.startSequence }
+      catalog.withLock { $0.checkpointSlots = Set(table.map { Int($0.slot) }) }
       count(.checkpointsWritten)
       counters.store(UInt64(header.fileByteCount), at: Counter.checkpointBytes.rawValue)
     } catch {
@@ -93,7 +104,12 @@ extension Engine {
   }
 
   /// Notes what the checkpoint covers. Returns the table of segments.
-  private func cover(_ header: inout CheckpointHeader) throws(StoreError) -> [CheckpointSegment] {
+  ///
+  /// - Parameter first: the segments before the first shard was copied. What has been taken away since is in the table
+  ///   too: entries that were copied early lead there (F1-CHK-006).
+  private func cover(
+    _ header: inout CheckpointHeader, _ first: [SegmentCatalog.Segment]
+  ) throws(StoreError) -> (segments: [CheckpointSegment], deadlines: [CheckpointDeadline]) {
     try inTurn { () throws(StoreError) in
       try flush()
       header.endSegment = log.segment
@@ -102,32 +118,57 @@ extension Engine {
       header.lastOffset = log.lastOffset
       header.lastChecksum = log.lastChecksum
       header.liveEntries = counters.load(Counter.liveEntries.rawValue)
-      return catalog.withLock { catalog in
-        catalog.segments.map {
-          CheckpointSegment(
-            number: $0.number, salt: $0.salt, end: $0.end ?? log.position,
-            liveBytes: Int64(bitPattern: liveBytes.load(SegmentTable.slot($0.number))),
-            firstSequence: $0.firstSequence)
+      let there = catalog.withLock { $0.segments }
+      let numbers = Set(there.map(\.number))
+      let gone = first.filter { !numbers.contains($0.number) }
+      let segments = (gone + there).sorted { $0.number < $1.number }.map { segment in
+        let slot = SegmentTable.slot(segment.number)
+        let isGone = !numbers.contains(segment.number)
+        return CheckpointSegment(
+          number: segment.number, salt: segment.salt,
+          end: segment.end ?? (isGone ? SegmentHeader.recordsStart : log.position),
+          liveBytes: isGone ? 0 : max(0, Int64(bitPattern: liveBytes.load(slot))),
+          removeBytes: isGone ? 0 : max(0, Int64(bitPattern: removeBytes.load(slot))),
+          firstSequence: segment.firstSequence)
+      }
+      let ending = segments.flatMap { segment in
+        (deadlines.batches[Int(segment.slot)] ?? []).filter { $0.byteCount > 0 }.map {
+          CheckpointDeadline(segment: segment.number, end: $0.end, byteCount: Int64($0.byteCount))
         }
       }
+      return (segments, ending)
     }
   }
 
   /// A checkpoint must not cover what a power failure could still take away.
   private func syncLog(upTo header: CheckpointHeader) throws(StoreError) {
+    try syncLog(upTo: header.endSegment, header.endOffset)
+  }
+
+  /// Without the turn: makes everything durable that has been published by now.
+  func makeDurable() throws(StoreError) {
+    let (segment, offset) = try inTurn { () throws(StoreError) in
+      try flush()
+      return (log.segment, log.position)
+    }
+    try syncLog(upTo: segment, offset)
+  }
+
+  private func syncLog(upTo segment: UInt64, _ offset: Int) throws(StoreError) {
     do throws(StoreError) {
-      let active = try inTurn { log.segment == header.endSegment ? log.file : nil }
+      let active = try inTurn { log.segment == segment ? log.file : nil }
       try syncSealed()
       guard let active else { return }
       try sync(active)
-      try inTurn { if log.segment == header.endSegment { log.durable = max(log.durable, header.endOffset) } }
+      try inTurn { if log.segment == segment { log.durable = max(log.durable, offset) } }
     } catch {
       try inTurn { () throws(StoreError) in throw error }
     }
   }
 
   private func finish(
-    _ file: any File, _ header: inout CheckpointHeader, _ shards: [CheckpointShard], _ table: [CheckpointSegment]
+    _ file: any File, _ header: inout CheckpointHeader, _ shards: [CheckpointShard], _ table: [CheckpointSegment],
+    _ ending: [CheckpointDeadline]
   ) throws(StoreError) {
     let directory = try System.allocate(byteCount: CheckpointHeader.directoryBytes)
     for (number, shard) in shards.enumerated() {
@@ -139,16 +180,24 @@ extension Engine {
       $0 + $1.buckets * BucketTable.bucketBytes
     }
     header.segmentCount = table.count
-    let segments = try System.allocate(byteCount: table.count * CheckpointHeader.segmentBytes)
+    header.deadlineCount = ending.count
+    let tableBytes = table.count * CheckpointHeader.segmentBytes
+    let endingBytes = ending.count * CheckpointHeader.deadlineBytes
+    let segments = try System.allocate(byteCount: tableBytes + endingBytes)
     for (number, segment) in table.enumerated() {
       segment.encode(
         into: segments.view.slice(number * CheckpointHeader.segmentBytes, CheckpointHeader.segmentBytes))
     }
-    header.segmentsChecksum = segments.view.hash(seed: 0)
+    for (number, deadline) in ending.enumerated() {
+      let at = tableBytes + number * CheckpointHeader.deadlineBytes
+      deadline.encode(into: segments.view.slice(at, CheckpointHeader.deadlineBytes))
+    }
+    header.segmentsChecksum = segments.view.slice(0, tableBytes).hash(seed: 0)
+    header.deadlinesChecksum = segments.view.slice(tableBytes, endingBytes).hash(seed: 0)
     let first = try System.allocate(byteCount: CheckpointHeader.byteCount)
     header.encode(into: first.view)
     try add(directory.view, to: file, at: CheckpointHeader.directoryStart)
-    try add(segments.view, to: file, at: header.segmentsOffset)
+    try add(segments.view.slice(0, tableBytes + endingBytes), to: file, at: header.segmentsOffset)
     try add(first.view, to: file, at: 0)
     try file.sync()
   }

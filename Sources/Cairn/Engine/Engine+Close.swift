@@ -4,11 +4,16 @@ extension Engine {
   func close() throws(StoreError) {
     guard alive.isOwnProcess, alive.clear() else { return }
     defer { releaseAll() }
-    if isReadOnly { return }
+    closing.set(1)
     background?.stop()
+    if isReadOnly { return }
     // Whoever has the turn finishes; who comes after finds the store closed.
     let finish = Result { () throws(StoreError) in try inTurn { () throws(StoreError) in try flush() } }
     flusher?.stop()
+    compactor?.stop()
+    // Nor does one go on that was asked for.
+    compacting.withLock { _ in }
+    training.withLock { _ in }
     try finish.get()
     let isLong = log.bytesSinceCheckpoint > min(checkpointInterval, 1 << 20)
     // One that was found damaged is not left to be found damaged again.
@@ -55,11 +60,18 @@ extension Engine {
     if let checkpoint = index.loaded.withLock({ $0.take() }) { Reclaimer.shared.retire(checkpoint) }
     catalog.withLock { catalog in
       for segment in catalog.segments { Reclaimer.shared.retire(segment.memory) }
-      catalog = SegmentCatalog()
+      for segment in pins.withLock({ $0.removeAll() }) { Reclaimer.shared.retire(segment) }
+      catalog = SegmentCatalog(store: header.identifier)
     }
+    dictionaries.releaseAll()
+    log.dictionary = nil
+    learning.withLock { $0.current = nil }
     log.memory = .empty
     log.file = nil
+    news.forget()
+    heard.withLock { $0 = Heard() }
     queue.giveBack()
+    codec.releaseIdle()
     lock = nil
     directory.close()
   }

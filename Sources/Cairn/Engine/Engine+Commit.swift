@@ -5,13 +5,30 @@ internal import Synchronization
 extension Engine {
   /// Carries out one operation; returns when it is visible and as durable as asked.
   func commit(_ operation: Operation) throws(StoreError) -> Outcome {
-    try checkWritable()
-    if !queue.tryTake() {
-      let request = CommitRequest(operation)
-      if !queue.wait(request) { return try request.outcome!.get() }
+    if !alive.isSet || isReadOnly { try checkWritable() }
+    if !queue.tryTake() { return try commitInQueue(operation) }
+    let outcome: Outcome
+    do throws(StoreError) { outcome = try lead(operation) } catch {
+      queue.giveBack()
+      return try commitAgain(operation, after: error)
     }
-    defer { queue.giveBack() }
-    return try lead(operation)
+    if log.wait > 0 { giveBackAndWait() } else { queue.giveBack() }
+    return outcome
+  }
+
+  @inline(never)
+  private func commitInQueue(_ operation: Operation) throws(StoreError) -> Outcome {
+    let request = CommitRequest(operation)
+    do throws(StoreError) {
+      if !queue.wait(request) { return try request.outcome!.get() }
+    } catch { return try commitAgain(operation, after: error) }
+    let outcome: Outcome
+    do throws(StoreError) { outcome = try lead(operation) } catch {
+      queue.giveBack()
+      return try commitAgain(operation, after: error)
+    }
+    giveBackAndWait()
+    return outcome
   }
 
   func checkWritable() throws(StoreError) {
@@ -38,9 +55,10 @@ extension Engine {
     staged.removeAll()
     let decision = try decide(operation)
     if decision == .skip { return .unchanged }
+    if decision == .repeat { return .stale }
+    let outcome = try stageFirst(operation, decision)
     var followers: [(request: CommitRequest, outcome: Outcome)] = []
     do throws(StoreError) {
-      let outcome = try stage(operation, decision)
       var durability = operation.durability
       if queue.isAwaited { try stageFollowers(&followers, &durability) }
       try write(durability)
@@ -55,6 +73,14 @@ extension Engine {
       // the store is opened again.
       log.failure = error
       for (request, _) in followers { request.finish(.failure(error)) }
+      throw error
+    }
+  }
+
+  @inline(__always)
+  private func stageFirst(_ operation: Operation, _ decision: Decision) throws(StoreError) -> Outcome {
+    do throws(StoreError) { return try stage(operation, decision) } catch {
+      if !takeHasNoRoom() { log.failure = error }
       throw error
     }
   }
@@ -77,14 +103,20 @@ extension Engine {
         next.finish(.failure(error))
         continue
       }
-      if decision == .skip {
-        next.finish(.success(.unchanged))
+      if decision == .skip || decision == .repeat {
+        next.finish(.success(decision == .skip ? .unchanged : .stale))
         continue
       }
       // In the list first: what fails while it is staged fails for it too.
       followers.append((next, .unchanged))
-      followers[followers.count - 1].outcome = try stage(operation, decision)
-      durability = max(durability, operation.durability)
+      do throws(StoreError) {
+        followers[followers.count - 1].outcome = try stage(operation, decision)
+        durability = max(durability, operation.durability)
+      } catch {
+        guard takeHasNoRoom() else { throw error }
+        followers.removeLast()
+        next.finish(.failure(error))
+      }
     }
   }
 
@@ -104,6 +136,7 @@ extension Engine {
 
   private enum Decision {
     case skip
+    case `repeat`
     case proceed
     case proceedOnExpired
   }
@@ -113,7 +146,12 @@ extension Engine {
     guard log.lastSequence < UInt64.max - UInt64(UInt32.max) else {
       throw StoreError(.storeFull, "the store has used up its sequence numbers", file: directory.path)
     }
+    // A frame must never stand in a segment that has another dictionary than it was made with. The dictionary of the
+    // log changes in a turn of its own, so what fits now fits until this turn ends, also if the log goes on in a new
+    // segment.
+    if operation.dictionary != 0 && operation.dictionary != log.dictionary?.number { return .repeat }
     if index.unverified.load(ordering: .relaxed) > 0 { try verifyShards(of: operation) }
+    if options.spaceLimit != nil { try checkSpace(for: operation) }
     return operation.readsState ? try decideByState(operation, index.hash(operation.key)) : .proceed
   }
 
@@ -147,10 +185,12 @@ extension Engine {
     let hash = index.hash(operation.key)
     index.prefetchBucket(hash)
     let isDelete = operation.kind == .remove
-    let header = RecordHeader(
+    var header = RecordHeader(
       sequence: log.lastSequence + 1, kind: isDelete ? RecordHeader.Kind.delete : RecordHeader.Kind.put,
       flags: operation.deadline == nil ? 0 : RecordHeader.Flags.expiry, key: operation.key.count,
       value: operation.value.count, extension: operation.deadline == nil ? 0 : 8)
+    header.codec = operation.codec
+    if operation.dictionary != 0 { header.dictionary = 1 }
     let byteCount = header.recordByteCount
     let memory = try makeRoom(byteCount)
     let at = log.position
@@ -163,7 +203,7 @@ extension Engine {
     staged.append(
       StagedOperation(
         hash: hash, entry: entry(hash, at), key: memory.slice(at + header.keyOffset, operation.key.count),
-        byteCount: byteCount, isDelete: isDelete, batchCount: 1))
+        byteCount: byteCount, isDelete: isDelete, deadline: operation.deadline ?? .max, batchCount: 1))
   }
 
   private func decideByState(_ operation: Operation, _ hash: UInt64) throws(StoreError) -> Decision {
@@ -178,7 +218,7 @@ extension Engine {
       if position == nil { return .skip }
       return isLive ? .proceed : .proceedOnExpired
     case .absent: return isLive ? .skip : .proceed
-    case .version(let version): return isLive && position?.record?.header.sequence == version ? .proceed : .skip
+    case .version(let version): return isLive && position?.record?.version == version ? .proceed : .skip
     }
   }
 
@@ -200,7 +240,8 @@ extension Engine {
       staged.append(
         StagedOperation(
           hash: hash, entry: entry(hash, at), key: key, byteCount: header.recordByteCount,
-          isDelete: header.kind == RecordHeader.Kind.delete, batchCount: number == 0 ? operation.batchCount : 0))
+          isDelete: header.kind == RecordHeader.Kind.delete, deadline: header.deadline(memory, at: at) ?? .max,
+          batchCount: number == 0 ? operation.batchCount : 0))
     }
     precondition(log.position == start + operation.batch.count, "a batch's records fill it")
   }
@@ -249,6 +290,7 @@ extension Engine {
       log.isCheckpointDue = true
       background?.wake(.checkpoint)
     }
+    if log.bytesAppended >= log.nextLook { lookForCompaction() }
   }
 
   /// Measured: chunks of 64 KiB to 1 MiB make little difference.
@@ -262,7 +304,8 @@ extension Engine {
   /// With the turn, or by who has written as much of the active segment.
   func noteFlushed(_ offset: Int, of segment: UInt64? = nil) {
     // The flusher may be late, and the writer further.
-    flushed.max(LogAddress.make(segment ?? log.segment, offset), ordering: .acquiringAndReleasing)
+    let address = flushed.max(LogAddress.make(segment ?? log.segment, offset), ordering: .acquiringAndReleasing)
+    news.store(address.newValue, at: 0)
   }
 
   /// Writes the staged bytes to the file, the first ones first.
@@ -287,7 +330,7 @@ extension Engine {
   // MARK: Publishing
 
   /// Points the index to the staged records.
-  private func publish() {
+  func publish() {
     var next = 0
     while next < staged.count {
       let count = staged[next].batchCount
@@ -303,6 +346,7 @@ extension Engine {
     var vacancy: Int?
     let position = index.locate(operation.key, hash: operation.hash, vacancy: &vacancy)
     account(operation, replaces: position)
+    keep(position, before: operation)
     if operation.isDelete {
       if let position { index.remove(position) }
     } else if let position {
@@ -323,6 +367,7 @@ extension Engine {
       var vacancy: Int?
       let position = index.locate(operation.key, hash: operation.hash, vacancy: &vacancy)
       account(operation, replaces: position)
+      keep(position, before: operation)
       let fingerprint = HashIndex.fingerprint(operation.hash)
       let isRemoval = operation.isDelete
       if let position, HashIndex.Entry.slot(position.raw) == 0 {
@@ -340,7 +385,7 @@ extension Engine {
     }
     index.pending.commit(mark)
     for (entry, hash) in pending {
-      guard let position = index.locate(pending: entry, hash: hash) else {
+      guard let position = index.locate(entry: entry, hash: hash) else {
         preconditionFailure("a pending entry stays in the index")
       }
       let (after, isRemoval) = index.pending.staged(entry)
@@ -354,14 +399,33 @@ extension Engine {
   func account(_ operation: StagedOperation, replaces position: HashIndex.Position?) {
     if let position, !position.isRemoved {
       if let record = position.record {
-        liveBytes.add(-Int64(record.header.recordByteCount), at: HashIndex.Entry.slot(record.entry))
+        let byteCount = record.header.recordByteCount
+        liveBytes.add(-Int64(byteCount), at: HashIndex.Entry.slot(record.entry))
+        if record.header.flags & RecordHeader.Flags.expiry != 0 { removeDeadline(of: record) }
+        if keepsVersions { noteReplaced(record, by: operation) }
       }
       if operation.isDelete { count(.liveEntries, -1) }
     } else if !operation.isDelete {
       count(.liveEntries)
     }
-    if !operation.isDelete {
+    if operation.isDelete {
+      removeBytes.add(Int64(operation.byteCount), at: HashIndex.Entry.slot(operation.entry))
+    } else {
       liveBytes.add(Int64(operation.byteCount), at: HashIndex.Entry.slot(operation.entry))
+      if operation.deadline != .max { addDeadline(of: operation) }
     }
+  }
+
+  @inline(never)
+  private func addDeadline(of operation: StagedOperation) {
+    deadlines.add(
+      operation.byteCount, deadline: operation.deadline, slot: HashIndex.Entry.slot(operation.entry))
+  }
+
+  @inline(never)
+  private func removeDeadline(of record: FoundRecord) {
+    guard let deadline = record.deadline else { return }
+    deadlines.remove(
+      record.header.recordByteCount, deadline: deadline, slot: HashIndex.Entry.slot(record.entry))
   }
 }

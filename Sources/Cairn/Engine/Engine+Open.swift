@@ -6,8 +6,9 @@ extension Engine {
   /// More than a process number and the name of a command take, as the kernel keeps it (15 bytes).
   private static let lockTextBytes = 128
 
+  /// - Parameter usingCheckpoint: if not, all of the log is read, and all of it must be in order.
   static func open(
-    _ path: String, _ options: Store.Options, _ fileSystem: some FileSystem
+    _ path: String, _ options: Store.Options, _ fileSystem: some FileSystem, usingCheckpoint: Bool = true
   ) throws(StoreError) -> Engine {
     try options.validate()
     let isCreating = options.access == .createIfMissing
@@ -17,11 +18,16 @@ extension Engine {
     // Who held the lock before may have created the store meanwhile.
     let hasStore = try checkContent(directory, mayBeEmpty: isCreating)
     let engine =
-      hasStore ? try openExisting(directory, options, lock) : try create(directory, options, lock)
+      hasStore ? try openExisting(directory, options, lock, usingCheckpoint) : try create(directory, options, lock)
     if !engine.isReadOnly {
+      if let words = News.make(in: directory, permissions: options.filePermissions) { engine.news.use(words) }
       let background = BackgroundThread()
       try background.start(engine)
       engine.background = background
+      try engine.inTurn {
+        engine.book.begin(after: engine.log.lastSequence)
+        engine.lookForCompaction()
+      }
     }
     return engine
   }
@@ -50,7 +56,7 @@ extension Engine {
     let names = try directory.names()
     if names.contains(StoreHeader.name) { return true }
     let foreign = names.filter {
-      $0 != lockName && $0 != CheckpointHeader.name && SegmentHeader.number($0) == nil && !isTemporary($0)
+      $0 != lockName && !isOwn($0) && !isTemporary($0)
     }
     if let first = foreign.min() {
       throw StoreError(
@@ -79,7 +85,12 @@ extension Engine {
   static func isTemporary(_ name: String) -> Bool {
     guard name.hasSuffix(temporarySuffix) else { return false }
     let final = String(name.dropLast(temporarySuffix.count))
-    return final == StoreHeader.name || final == CheckpointHeader.name || SegmentHeader.number(final) != nil
+    return final == StoreHeader.name || isOwn(final)
+  }
+
+  /// Whether a file of this name is a store's, beside its header and its lock.
+  static func isOwn(_ name: String) -> Bool {
+    name == CheckpointHeader.name || name == News.name || name == GoneSegments.name || SegmentHeader.number(name) != nil
   }
 
   /// The file holds the holder's process, for the message that others get. The lock itself is the kernel's: it ends
@@ -122,7 +133,7 @@ extension Engine {
     for name in try directory.names() where name != lockName { try directory.unlink(name) }
     let engine = try Engine(directory: directory, options: options, header: header, lock: lock)
     engine.log.epoch = 1
-    let first = try engine.create(segment: 1)
+    let first = try engine.create(after: 0)
     // The store is there from the moment this file has its name.
     let temporary = StoreHeader.name + temporarySuffix
     let file = try directory.create(temporary, permissions: options.filePermissions)
@@ -143,7 +154,7 @@ extension Engine {
   // MARK: Opening what is there
 
   private static func openExisting(
-    _ directory: any Directory, _ options: Store.Options, _ lock: (any File)?
+    _ directory: any Directory, _ options: Store.Options, _ lock: (any File)?, _ usingCheckpoint: Bool
   ) throws(StoreError) -> Engine {
     guard let file = try directory.open(StoreHeader.name, forWriting: false) else {
       throw StoreError(.notFound, "there is no store here", file: directory.path)
@@ -153,12 +164,15 @@ extension Engine {
     let header = try StoreHeader(
       decoding: buffer.view.slice(0, got), file: file.path, forWriting: options.access != .readOnly)
     let start = System.nanoseconds()
-    var result = Result { () throws(StoreError) in try recover(directory, options, header, lock) }
+    func recover() -> Result<Recovery.Found, StoreError> {
+      Result { () throws(StoreError) in try Self.recover(directory, options, header, lock, usingCheckpoint) }
+    }
+    var result = recover()
     if options.access == .readOnly {
       // A writer may be at work. What looks like damage is damage if it is in the same place when looked at again.
       for _ in 0..<lookingAgainMax {
         guard let trouble = trouble(result) else { break }
-        result = Result { () throws(StoreError) in try recover(directory, options, header, lock) }
+        result = recover()
         if let again = Self.trouble(result), again.file == trouble.file, again.byteOffset == trouble.byteOffset {
           break
         }
@@ -185,11 +199,12 @@ extension Engine {
   }
 
   private static func recover(
-    _ directory: any Directory, _ options: Store.Options, _ header: StoreHeader, _ lock: (any File)?
+    _ directory: any Directory, _ options: Store.Options, _ header: StoreHeader, _ lock: (any File)?,
+    _ usingCheckpoint: Bool
   ) throws(StoreError) -> Recovery.Found {
     var recovery = Recovery(directory: directory, options: options, header: header)
     do throws(StoreError) {
-      return try recovery.run(lock, usingCheckpoint: true)
+      return try recovery.run(lock, usingCheckpoint: usingCheckpoint)
     } catch {
       guard recovery.isCheckpointDamaged else { throw error }
       recovery = Recovery(directory: directory, options: options, header: header)
@@ -200,22 +215,29 @@ extension Engine {
   /// Goes on after the last record: in its segment if that was closed cleanly, or in a new one.
   private func continueLog(_ found: Recovery.Found) throws(StoreError) {
     for name in try directory.names() where Self.isTemporary(name) { try directory.unlink(name) }
+    // Who wrote the list may have been killed before its name was on the disk for good.
+    if !found.leftOver.isEmpty { try directory.sync() }
+    for number in found.leftOver { try directory.unlink(SegmentHeader.name(number)) }
     let last = found.last
     if found.isClean && last.end + (64 << 10) <= options.segmentBytes {
+      // Whatever the segments before it have.
+      try goOnWithDictionary(lookingAt: 1)
       try resume(found)
     } else {
       // What an interrupted history left behind goes first, last one first and each for good before the next, so that
       // no gap can ever be seen. The next segment is not unlinked but replaced: a seal may say that it is there.
-      for number in found.void.sorted(by: >) where number > last.number + 1 {
+      let next = found.void.min()
+      for number in found.void.sorted(by: >) where number != next {
         try directory.unlink(SegmentHeader.name(number))
         try directory.sync()
       }
       log.epoch = found.epoch &+ 1
-      let next = try create(segment: last.number + 1)
+      try goOnWithDictionary(lookingAt: Self.lastSegments)
+      let prepared = try create(after: last.number, replacing: next)
       let link = LinkValue(
         previous: last.number, previousEnd: UInt64(last.end), previousChecksum: last.checksum,
         previousDurable: UInt64(last.durable), epoch: log.epoch)
-      try begin(next, link, atLeast: 0)
+      try begin(prepared, link, atLeast: 0)
       try flush()
       // No seal says where the segment before this one ends, only the link does. Records that come after it may tell
       // that earlier segments are on the disk, and then it must be. None tells of the link itself, which would say the

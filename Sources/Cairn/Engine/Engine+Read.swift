@@ -13,15 +13,16 @@ extension Engine {
     case .absent: return nil
     case .found(let record):
       if record.header.isPlainPut { return record }
-      return try checked(record)
+      return try checked(record.bytes, record.entry)
     case .damaged, .unverified: return try findSlowly(key, hash: hash)
     }
   }
 
   @inline(never)
-  private func checked(_ record: FoundRecord) throws(StoreError) -> FoundRecord? {
+  private func checked(_ bytes: MemoryView, _ entry: UInt64) throws(StoreError) -> FoundRecord? {
+    guard let record = FoundRecord(bytes: bytes, entry: entry) else { throw damage(entry, .empty) }
     // The index leads to puts only, but it may come from a file.
-    guard record.header.kind == RecordHeader.Kind.put else { throw damage(record.entry, record.key) }
+    guard record.header.kind == RecordHeader.Kind.put else { throw damage(entry, record.key) }
     // Whatever else is new about it: a deadline ends it.
     if isExpired(record) { return nil }
     guard record.header.isUnderstood else { throw notUnderstood(record) }
@@ -39,7 +40,7 @@ extension Engine {
     try verify(HashIndex.shard(hash))
     switch index.find(key, hash: hash, verifying: options.verification == .always) {
     case .absent: return nil
-    case .found(let record): return try checked(record)
+    case .found(let record): return try checked(record.bytes, record.entry)
     case .damaged(let entry): throw damage(entry, key)
     case .unverified: preconditionFailure("a shard stays verified")
     }
@@ -47,9 +48,11 @@ extension Engine {
 
   func isExpired(_ record: FoundRecord) -> Bool { record.deadline.map(clock.isExpired) ?? false }
 
-  func damage(_ entry: UInt64, _ key: MemoryView) -> StoreError {
+  func damage(
+    _ entry: UInt64, _ key: MemoryView, _ message: String = "the record is not what was written"
+  ) -> StoreError {
     StoreError(
-      .damaged, "the record is not what was written", file: path(entry), byteOffset: HashIndex.Entry.offset(entry),
+      .damaged, message, file: path(entry), byteOffset: HashIndex.Entry.offset(entry),
       keyPrefix: key.prefix())
   }
 

@@ -24,9 +24,11 @@ extension Engine {
     }
     let end = log.position + byteCount + Self.sealBytes
     takeExtension()
-    if end > log.available { try reserve(end) }
+    if end > log.available { try orNoRoom { () throws(StoreError) in try reserve(end) } }
     log.ready = log.available
-    if log.available < log.memory.count && max(log.reserved, 2 * log.position) >= Self.extensionBytes {
+    if options.spaceLimit == nil && log.available < log.memory.count
+      && max(log.reserved, 2 * log.position) >= Self.extensionBytes
+    {
       // Asked for when half of what there is has been used up; again, at the latest, when all of it has.
       let half = log.position + (log.available - log.position) / 2
       if end <= half && half - log.position >= Self.extensionBytes / 4 { log.ready = half }
@@ -41,6 +43,22 @@ extension Engine {
     return log.memory
   }
 
+  /// Carries out what comes before anything of an operation is written: a full disk harms nothing there, and the next
+  /// operation may find room.
+  @discardableResult
+  func orNoRoom<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+    do throws(StoreError) { return try body() } catch {
+      log.hasNoRoom = error.code == .noSpace
+      throw error
+    }
+  }
+
+  /// After an error: whether it was only that.
+  func takeHasNoRoom() -> Bool {
+    defer { log.hasNoRoom = false }
+    return log.hasNoRoom
+  }
+
   /// Sees to it that space is reserved, and memory present, up to `end`.
   ///
   /// Space in steps that double from 64 KiB, so that a small store is a small directory and a large one is not asked
@@ -48,7 +66,8 @@ extension Engine {
   func reserve(_ end: Int) throws(StoreError) {
     guard let file = log.file else { return }
     if end > log.reserved {
-      let step = max(end, min(max(64 << 10, log.reserved * 2), log.memory.count))
+      let most = options.spaceLimit == nil ? log.reserved * 2 : log.reserved + Self.spaceStep
+      let step = max(end, min(max(64 << 10, most), log.memory.count))
       log.reserved = try reserve(
         file, log.reserved, upTo: log.wholePages(min(step, log.memory.count)), atLeast: log.wholePages(end))
     }
@@ -113,7 +132,17 @@ extension Engine {
   }
 
   /// What is reserved for a new segment: little for the first one, which may stay small.
-  func reservedAtFirst(_ segment: UInt64) -> Int { max(64 << 10, segment == 1 ? 0 : options.segmentBytes / 8) }
+  func reservedAtFirst(_ segment: UInt64) -> Int {
+    max(64 << 10, segment == 1 || options.spaceLimit != nil ? 0 : options.segmentBytes / 8)
+  }
+
+  /// What a segment needs to be begun, so that a disk that is full by then does not matter.
+  func leastReserved(_ segment: UInt64) -> Int {
+    guard options.compression.isTrained && segment > 1 else { return 4096 }
+    let dictionaryBytes = learning.withLock { $0.dictionaryBytes }
+    let end = SegmentHeader.byteCount + Self.linkBytes + DictionaryRecord.recordByteCount(dictionaryBytes)
+    return (end + Self.sealBytes + 4095) & ~4095
+  }
 
   func segmentOfLog(_ number: UInt64) -> SegmentCatalog.Segment? {
     catalog.withLock { catalog in catalog.index(of: number).map { catalog.segments[$0] } }

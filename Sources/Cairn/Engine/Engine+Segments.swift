@@ -7,9 +7,9 @@ extension Engine {
 
   /// Seals the active segment and goes on in the next one.
   func roll(atLeast byteCount: Int) throws(StoreError) {
-    let next = log.segment + 1
-    let prepared = try takePrepared(next)
-    try reserve(log.position + Self.sealBytes)
+    let prepared = try orNoRoom { () throws(StoreError) in try takePrepared() }
+    let next = prepared.header.segment
+    try orNoRoom { () throws(StoreError) in try reserve(log.position + Self.sealBytes) }
     appendSeal(SealValue(reason: SealValue.Reason.continued, epoch: log.epoch, next: next), log.memory)
     try flush()
     let link = LinkValue(
@@ -24,7 +24,7 @@ extension Engine {
 
   /// Makes a new segment the active one and writes its first record.
   func begin(_ prepared: PreparedSegment, _ link: LinkValue, atLeast byteCount: Int) throws(StoreError) {
-    let needed = SegmentHeader.byteCount + Self.linkBytes + byteCount + Self.sealBytes
+    let needed = SegmentHeader.byteCount + Self.linkBytes + dictionaryBytes + byteCount + Self.sealBytes
     let memory = try buffers.take(atLeast: needed)
     let header = prepared.header
     header.encode(into: memory.view)
@@ -42,6 +42,8 @@ extension Engine {
     log.closedAt = nil
     segments.set(SegmentTable.slot(header.segment), memory.view, salt: header.salt)
     liveBytes.store(0, at: SegmentTable.slot(header.segment))
+    removeBytes.store(0, at: SegmentTable.slot(header.segment))
+    deadlines.forget(slot: SegmentTable.slot(header.segment))
     catalog.withLock { catalog in
       catalog.prepared = nil
       catalog.segments.append(
@@ -51,9 +53,25 @@ extension Engine {
     }
     noteDurable()
     let at = log.position
-    try reserve(at + Self.linkBytes + Self.sealBytes)
+    try reserve(at + Self.linkBytes + dictionaryBytes + Self.sealBytes)
     link.encode(into: memory.view.slice(at + RecordHeader.byteCount, LinkValue.byteCount))
     append(mark(RecordHeader.Kind.link, LinkValue.byteCount), memory.view, Self.linkBytes)
+    appendDictionary(memory.view)
+  }
+
+  /// What the dictionary takes that new segments begin with.
+  var dictionaryBytes: Int { log.dictionary.map { DictionaryRecord.recordByteCount($0.stored.count) } ?? 0 }
+
+  /// Each segment has a copy of its own: so it is there exactly as long as records that need it.
+  private func appendDictionary(_ memory: MemoryView) {
+    dictionaries.set(SegmentTable.slot(log.segment), salt: log.salt, log.dictionary)
+    guard let dictionary = log.dictionary else { return }
+    let (at, byteCount) = (log.position, dictionaryBytes)
+    memory.store(UInt64(0), at: at + byteCount - 8)
+    memory.copy(dictionary.stored, at: at + RecordHeader.byteCount)
+    var header = mark(RecordHeader.Kind.dictionary, dictionary.stored.count)
+    header.codec = dictionary.codec
+    append(header, memory, byteCount)
   }
 
   func appendSeal(_ value: SealValue, _ memory: MemoryView) {
@@ -70,10 +88,10 @@ extension Engine {
 
   /// The segment made in advance, or one made now. It stays the prepared one until the log goes on in it (``begin``),
   /// so that nobody makes it again meanwhile.
-  private func takePrepared(_ number: UInt64) throws(StoreError) -> PreparedSegment {
+  private func takePrepared() throws(StoreError) -> PreparedSegment {
     try preparation.withLock { _ throws(StoreError) in
-      if let ready = catalog.withLock({ $0.prepared }), ready.header.segment == number { return ready }
-      let made = try create(segment: number)
+      if let ready = catalog.withLock({ $0.prepared }) { return ready }
+      let made = try create(after: log.segment)
       catalog.withLock { $0.prepared = made }
       return made
     }
@@ -82,18 +100,18 @@ extension Engine {
   /// In the background: makes the next segment before it is needed.
   func prepareNext() throws(StoreError) {
     try preparation.withLock { _ throws(StoreError) in
-      let next = catalog.withLock { $0.prepared == nil ? $0.segments.last.map { $0.number + 1 } : nil }
-      guard let next else { return }
-      let prepared = try create(segment: next)
+      guard let last = catalog.withLock({ $0.prepared == nil ? $0.segments.last?.number : nil }) else { return }
+      let prepared = try create(after: last)
       catalog.withLock { $0.prepared = prepared }
     }
   }
 
   /// Makes a segment's file. Its header is on the disk before the file has its name, and its name before the first
   /// record: so a segment whose header cannot be read is always damaged.
-  func create(segment number: UInt64) throws(StoreError) -> PreparedSegment {
-    let count = catalog.withLock { $0.segments.count }
-    guard count < Store.Limits.segments, SegmentHeader.isNumber(number) else {
+  ///
+  /// - Parameter replaced: the number of a segment behind the last one that counts for nothing, if there is one.
+  func create(after last: UInt64, replacing replaced: UInt64? = nil) throws(StoreError) -> PreparedSegment {
+    guard let number = replaced ?? nextNumber(after: last) else {
       throw StoreError(.storeFull, "the store has used up its segment numbers", file: directory.path)
     }
     let header = SegmentHeader(
@@ -105,7 +123,8 @@ extension Engine {
     let file = try directory.create(temporary, permissions: options.filePermissions)
     let buffer = try System.allocate(byteCount: 4096)
     header.encode(into: buffer.view)
-    let reserved = try reserve(file, 0, upTo: reservedAtFirst(number), atLeast: 4096)
+    let least = leastReserved(number)
+    let reserved = try reserve(file, 0, upTo: max(least, reservedAtFirst(number)), atLeast: least)
     try file.write(buffer.view.slice(0, SegmentHeader.byteCount), at: 0)
     try file.sync()
     try directory.rename(temporary, to: name)
@@ -113,10 +132,17 @@ extension Engine {
     return PreparedSegment(header: header, file: file, reserved: reserved)
   }
 
+  private func nextNumber(after last: UInt64) -> UInt64? {
+    let pinned = pins.withLock { $0.slots }
+    return catalog.withLock { $0.number(after: last, besides: pinned) }
+  }
+
   // MARK: Sealed segments
 
   /// In the background: lets readers have sealed segments from their files, and gives staging buffers back.
-  func mapSealed() throws(StoreError) {
+  func mapSealed() throws(StoreError) { try sealing.withLock { _ throws(StoreError) in try mapAllSealed() } }
+
+  private func mapAllSealed() throws(StoreError) {
     let sealed = catalog.withLock { $0.segments.filter { $0.end != nil && !$0.isMapped } }
     for segment in sealed {
       guard let end = segment.end, let file = segment.file else { continue }

@@ -16,21 +16,53 @@ final class Engine: @unchecked Sendable {  // As above.
   let index: HashIndex
   let queue = CommitQueue()
   let gate = Reclaimer.shared.gate
-  let catalog = Locked(SegmentCatalog())
+  let catalog: Locked<SegmentCatalog>
   /// Held while a file of the log is synced, with the first failure of that: see `sync(_:)`.
   let syncing = Locked<StoreError?>(nil)
   /// Held while the next segment is made.
   let preparation = Locked(())
+  /// Held while sealed segments are mapped.
+  let sealing = Locked(())
+  /// Held while a checkpoint is written.
+  let checkpointing = Locked(())
+  /// Held for a round of compaction.
+  let compacting = Locked(CompactionState())
+  /// Segments that are gone, but for those who still read from them.
+  let pins = Locked(SegmentPins())
+  /// Tells followers.
+  let news = OptionalWords()
+  /// A follower's.
+  let heard = Locked(Heard())
+  /// Snapshots of earlier sequences have not been kept.
+  let snapshotsStart = Atomic<UInt64>(0)
+  /// What snapshots see, and the index has no more.
+  let overwritten = Overwritten()
+  /// Puts that wait for compaction to make room.
+  let spaceWaiters = Atomic(0)
+  /// Whether compaction is at work.
+  let isCompacting = Atomic(false)
+  /// Raised by a close, for those who sleep.
+  let closing = WaitWord()
   let buffers: StagingBuffers
+  let codec: ValueCodec
+  let dictionaries: DictionaryTable
+  /// How well values compress, and what they are compressed with.
+  let learning: Locked<DictionaryLearning>
+  /// Held while a dictionary is trained.
+  let training = Locked(())
   let counters: AtomicWords
   /// Bytes of live records per segment slot.
   let liveBytes: AtomicWords
+  /// Bytes of removes per segment slot: they count until compaction finds that they hide nothing.
+  let removeBytes: AtomicWords
   /// 1 while the store may be used; 0 after a close, and in forked children.
   let alive: LifeMark
   /// Held until the store is closed; `nil` if it is open read-only.
   var lock: (any File)?
   var background: BackgroundThread?
   var flusher: BackgroundThread?
+  /// With the turn.
+  var compactor: BackgroundThread?
 
   /// With the turn: the memory has been given back.
   var isReleased = false
@@ -40,6 +72,14 @@ final class Engine: @unchecked Sendable {  // As above.
 
   // The writer's.
   var log = LogState()
+  /// The sequences that snapshots were taken at, and whether there are any.
+  var snapshots: [UInt64] = []
+  let hasSnapshots = Atomic(false)
+  /// When the live entries of each segment end.
+  var deadlines = DeadlineBook()
+  /// Earlier versions that compaction keeps, if any are to be kept.
+  var book: VersionBook
+  let keepsVersions: Bool
   /// Operations encoded by the commit that is under way, not yet published.
   let staged = StagedOperations()
 
@@ -56,16 +96,28 @@ final class Engine: @unchecked Sendable {  // As above.
     directory: any Directory, options: Store.Options, header: StoreHeader, lock: (any File)?
   ) throws(StoreError) {
     self.directory = directory
+    var options = options
+    if let spaceLimit = options.spaceLimit {
+      options.segmentBytes = min(
+        options.segmentBytes, max(spaceLimit / 16 & ~4095, Store.Limits.segmentBytes.lowerBound))
+    }
     self.options = options
     self.header = header
     self.lock = lock
     clock = ExpiryClock(options.clock)
+    book = VersionBook(options)
+    keepsVersions = options.keepVersions > 0 || options.keepVersionsFor != nil
+    catalog = Locked(SegmentCatalog(store: header.identifier))
     segments = try SegmentTable()
     index = try HashIndex(seed: header.hashSeed, segments: segments)
     buffers = StagingBuffers(byteCount: options.segmentBytes)
     counters = try AtomicWords(count: Counter.allCases.count)
     liveBytes = try AtomicWords(count: Store.Limits.segments + 1)
+    removeBytes = try AtomicWords(count: Store.Limits.segments + 1)
     alive = try LifeMark()
+    codec = ValueCodec(alive)
+    dictionaries = try DictionaryTable()
+    learning = Locked(DictionaryLearning(options))
   }
 
   var isReadOnly: Bool { options.access == .readOnly }
@@ -87,6 +139,8 @@ let temporarySuffix = ".tmp"
 /// Counters that one thread at a time changes and any may read.
 enum Counter: Int, CaseIterable {
   case liveEntries, lastSequence, commits, groups, groupedCommits, largestGroup, syncs, bytesAppended
+  case dictionariesTrained, trainingsFailed
+  case bytesMoved, reclaimedBytes, compactedSegments, compactionsFailed, unmovableSegments, keptVersions, keptBytes
   case checkpointsWritten, checkpointsFailed, checkpointBytes
   case replayedRecords, replayedBytes, recoveryNanoseconds, tornBytes, rebuilt
 }
@@ -114,17 +168,27 @@ struct LogState {
   /// be asked for in time.
   var ready = 0
   var lastSequence: UInt64 = 0
+  /// What new values are compressed with; the active segment has it. Only ``Engine/adopt(_:)`` changes it.
+  var dictionary: ValueDictionary?
   /// The checksum of the record before `position`.
   var lastChecksum: UInt64 = 0
   var lastOffset = 0
   /// The first failure; from then on nothing is written.
   var failure: StoreError?
+  /// The disk was full before anything of an operation was written.
+  var hasNoRoom = false
   /// Bytes of log that this session has written.
   var bytesAppended: UInt64 = 0
   /// Bytes of log since the last checkpoint, and whether one has been asked for.
   var bytesSinceCheckpoint = 0
   var isCheckpointDue = false
   var isPreparationDue = false
+  /// Where replay begins with the checkpoint that is on the disk; as far as can be, if there is none.
+  var checkpointSequence = UInt64.max
+  /// When so much has been appended, compaction looks whether there is something to do.
+  var nextLook: UInt64 = 0
+  /// How long the thread with the turn is to wait when it has given it back.
+  var wait: Int64 = 0
 
   var address: UInt64 { LogAddress.make(segment, position) }
   /// Memory below this is there, and space is reserved.
@@ -159,18 +223,39 @@ struct SegmentCatalog {
     var isResumed = false
   }
 
-  /// In order of their numbers, without gaps.
+  /// In order of their numbers.
   var segments: [Segment] = []
+  /// Numbers between them that had segments once.
+  var gone: GoneSegments
+  /// What the segments of the checkpoint that is on the disk are called in it.
+  var checkpointSlots: Set<Int> = []
   /// Whether pages that are not in memory are read one by one.
   var isLargerThanMemory = false
   /// The next segment, header written and synced.
   var prepared: PreparedSegment?
 
+  init(store: StoreIdentifier) { gone = GoneSegments(store: store) }
+
   func index(of number: UInt64) -> Int? {
-    guard let first = segments.first?.number, number >= first, number - first < UInt64(segments.count) else {
-      return nil
+    let index = index(notBefore: number)
+    return index < segments.count && segments[index].number == number ? index : nil
+  }
+
+  /// Of the first segment that has this number or a greater one.
+  func index(notBefore number: UInt64) -> Int {
+    var (low, high) = (0, segments.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if segments[middle].number < number { low = middle + 1 } else { high = middle }
     }
-    return Int(number - first)
+    return low
+  }
+
+  /// The number for the segment behind that one: its slot must not be in use (F1-WRT-009).
+  func number(after number: UInt64, besides pinned: [Int] = []) -> UInt64? {
+    let slots = checkpointSlots.union(pinned).union(segments.map { SegmentTable.slot($0.number) })
+    return (1...UInt64(Store.Limits.segments + 1)).lazy.map { number + $0 }
+      .first { SegmentHeader.isNumber($0) && !slots.contains(SegmentTable.slot($0)) }
   }
 }
 

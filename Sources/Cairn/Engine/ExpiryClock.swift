@@ -15,8 +15,11 @@ final class ExpiryClock: Sendable {
 
   /// Milliseconds since 1970.
   func now() -> Int64 {
+    // In this order: who is held up between the two sees too small a difference, and not one that would make time run
+    // ahead for ever.
+    let wall = clock.wallMilliseconds()
     let elapsed = clock.elapsedMilliseconds()
-    let seen = clock.wallMilliseconds().saturatingSubtract(elapsed)
+    let seen = wall.saturatingSubtract(elapsed)
     // Written only when the clock has been set forward, or has drifted by a millisecond.
     let (_, largest) =
       seen > offset.load(ordering: .relaxed)
@@ -32,15 +35,22 @@ final class ExpiryClock: Sendable {
     case .never: return nil
     case .at(let milliseconds): return milliseconds
     case .after(let duration):
-      let (seconds, attoseconds) = duration.components
-      let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-      if overflow { return seconds < 0 ? .min : .max }
-      // Up to whole milliseconds: no entry ends earlier than it was to.
-      let attosecondsPerMillisecond: Int64 = 1_000_000_000_000_000
-      let rest =
-        attoseconds > 0 ? (attoseconds - 1) / attosecondsPerMillisecond + 1 : attoseconds / attosecondsPerMillisecond
-      return now().saturatingAdd(milliseconds.saturatingAdd(rest))
+      // No entry ends earlier than it was to.
+      return now().saturatingAdd(duration.wholeMilliseconds)
     }
+  }
+}
+
+extension Duration {
+  /// Rounded up; as many as there can be, where there are more.
+  var wholeMilliseconds: Int64 {
+    let (seconds, attoseconds) = components
+    let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+    if overflow { return seconds < 0 ? .min : .max }
+    let attosecondsPerMillisecond: Int64 = 1_000_000_000_000_000
+    let rest =
+      attoseconds > 0 ? (attoseconds - 1) / attosecondsPerMillisecond + 1 : attoseconds / attosecondsPerMillisecond
+    return milliseconds.saturatingAdd(rest)
   }
 }
 

@@ -4,12 +4,12 @@ extension Recovery {
   ///
   /// What is lost in a power failure is never damage: a later segment may be on the disk, or only its header, when
   /// this one is not. What was on the disk once is never given up: some later record proves it.
-  mutating func judgeEnd(_ index: Int, _ next: LinkValue?, _ cursor: Cursor) {
+  mutating func judgeEnd(_ index: Int, _ next: Claim?, _ cursor: Cursor) {
     let file = files[index]
     if let refusal = cursor.refusal {
       return note(.damaged(refusal.reason, file: file.path, at: refusal.offset))
     }
-    if let next, UInt64(file.end) == next.previousEnd {
+    if let next, UInt64(file.end) == next.end {
       return note(
         .damaged("the last record is not the one that the next segment was linked to", file: file.path, at: file.end))
     }
@@ -28,8 +28,11 @@ extension Recovery {
     {
       return note(.damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(seal.next)))
     }
+    if index + 1 == files.count, let range = gone.ranges.last, range.last > file.number {
+      return note(.damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(range.last &+ 1)))
+    }
     void = files[(index + 1)...].map(\.number)
-    var written = Int(min(next?.previousEnd ?? .max, UInt64(file.byteCount)))
+    var written = Int(min(next?.end ?? .max, UInt64(file.byteCount)))
     while written > file.end && file.view.load(written - 1, as: UInt8.self) == 0 { written -= 1 }
     tornBytes += written - file.end
   }
@@ -40,9 +43,11 @@ extension Recovery {
   }
 
   /// Whether anything tells that more of the log was on the disk than can be read.
-  private func proof(_ index: Int, _ next: LinkValue?, _ cursor: Cursor) -> ProofSearch.Result {
+  private func proof(_ index: Int, _ next: Claim?, _ cursor: Cursor) -> ProofSearch.Result {
     let file = files[index]
-    if let next, UInt64(file.end) < next.previousDurable { return .proof }
+    if let next, UInt64(file.end) < next.durable { return .proof }
+    // What is gone was compacted when everything before it was on the disk.
+    if index + 1 < files.count, let range = gone.ranges.last, range.last > file.number { return .proof }
     let rest = files[index...].reduce(0) { $0 + $1.byteCount } - file.end
     var search = ProofSearch(after: cursor.sequence, byteCount: rest)
     var result = search.look(file.view, salt: file.header.salt, from: file.end) { $0.durableByteCount > file.end }

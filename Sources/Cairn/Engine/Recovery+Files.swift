@@ -6,36 +6,121 @@
 /// still be shortened is copied.
 extension Recovery {
   /// - Parameter covered: what the checkpoint knows of segments, so that one whose header is damaged can be read.
+  ///
+  /// A writer that takes segments away writes what counts in them first, then the list, and then removes them. So a
+  /// list that is the same before and after the files were looked for fits what was found; and if one of these is not
+  /// there any more when it is opened, everything is looked for again.
   mutating func openSegments(_ covered: [CheckpointSegment]) throws(StoreError) {
-    let numbers = try directory.names().compactMap(SegmentHeader.number).sorted()
-    guard let first = numbers.first else {
+    while true {
+      gone = try readGone()
+      let numbers = try directory.names().compactMap(SegmentHeader.number).sorted()
+      guard try readGone() == gone else { continue }
+      leftOver = numbers.filter { gone.range(of: $0) != nil }
+      if try openSegments(numbers.filter { gone.range(of: $0) == nil }, covered) { return }
+    }
+  }
+
+  /// Returns whether none of them has been taken away meanwhile.
+  private mutating func openSegments(
+    _ numbers: [UInt64], _ covered: [CheckpointSegment]
+  ) throws(StoreError) -> Bool {
+    files = []
+    guard !numbers.isEmpty else {
       throw StoreError.damaged("the store has no segments", file: directory.path)
     }
-    let whole = numbers.enumerated().prefix { $0.element == first &+ UInt64($0.offset) }.map(\.element)
     // The first in the log is the one to tell of.
     var trouble: StoreError?
-    let missing = first == 1 ? first + UInt64(whole.count) : 1
-    if first != 1 || whole.count < numbers.count {
-      trouble = .damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(missing))
-    }
     // The last one first: what is found in one was written after everything in those before it, which are looked at
     // later and so have it.
-    for number in whole.reversed() {
+    for number in numbers.reversed() {
       do throws(StoreError) {
-        files.append(try openSegment(number, covered, next: files.last?.link, &trouble))
+        files.append(try openSegment(number, covered, &trouble))
       } catch {
         guard error.code == .damaged else { throw error }
+        if try readGone() != gone { return false }
         // What comes after it is out of reach.
         trouble = error
         files = []
       }
     }
     files.reverse()
+    if let error = checkOrder(numbers) { trouble = error }
     if let trouble { note(trouble) }
+    return true
+  }
+
+  private func readGone() throws(StoreError) -> GoneSegments {
+    try GoneSegments.read(in: directory, of: header.identifier)
+  }
+
+  private func missing(_ number: UInt64) -> StoreError {
+    .damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(number))
+  }
+
+  /// Whether the segments follow each other without any missing (F1-GON-003). What comes behind a missing one is left
+  /// out.
+  ///
+  /// - Parameter numbers: of all segments, also of those behind one that cannot be read.
+  private mutating func checkOrder(_ numbers: [UInt64]) -> StoreError? {
+    let beginning = checkFirst(numbers)
+    for index in files.indices.dropFirst() {
+      let (before, number, link) = (files[index - 1].number, files[index].number, files[index].link?.value)
+      if gone.range(between: before, number) != nil {
+        // Written when everything was on the disk.
+        if let link, link.previous >= before, link.previous < number, link.hasEnd { continue }
+      } else if number == before + 1 || link?.previous == before {
+        if link?.follows(before) ?? true { continue }
+      } else if link == nil && number == numbers.last && gone.ranges.last?.last ?? 0 < before {
+        // Made in advance, and not used: nothing tells yet which numbers it leaves out.
+        continue
+      } else if link.map({ $0.previous < number && $0.previous > before }) ?? true {
+        files.removeSubrange(index...)
+        return beginning ?? missing(before + 1)
+      }
+      let path = files[index].path
+      files.removeSubrange(index...)
+      return beginning
+        ?? .damaged("the segment does not follow the one before it", file: path, at: SegmentHeader.recordsStart)
+    }
+    // What stands behind those that could be read has no link that could be, but its number tells.
+    if beginning == nil, let last = files.last?.number, let next = numbers.first(where: { $0 > last }),
+      next != last + 1, gone.range(between: last, next) == nil
+    {
+      return missing(last + 1)
+    }
+    return beginning
+  }
+
+  private func checkFirst(_ numbers: [UInt64]) -> StoreError? {
+    guard let first = numbers.first, gone.range(between: 0, first) == nil else { return nil }
+    if first != 1 { return missing(1) }
+    guard let file = files.first, let link = file.link?.value, link.previous != 0 else { return nil }
+    return .damaged(
+      "the first segment says that it follows another one", file: file.path, at: SegmentHeader.recordsStart)
+  }
+
+  /// What the link of the next segment says of the end of this one, or the list of those that are gone.
+  func claim(of index: Int) -> Claim? {
+    guard index + 1 < files.count else { return nil }
+    if let range = gone.range(between: files[index].number, files[index + 1].number) {
+      return Claim(end: range.previousEnd, checksum: range.previousChecksum, durable: range.previousEnd)
+    }
+    return files[index + 1].link.map {
+      Claim(end: $0.value.previousEnd, checksum: $0.value.previousChecksum, durable: $0.value.previousDurable)
+    }
+  }
+
+  /// Goes on in a segment: behind some that are gone, its link tells how far they had come.
+  mutating func enter(_ index: Int, _ cursor: inout Cursor) {
+    guard gone.range(of: files[index].number &- 1) != nil, let link = files[index].link else { return }
+    guard link.sequence >= cursor.sequence, link.sequence < RecordHeader.sequencesEnd else {
+      return note(.damaged("the segment is older than the one before it", file: files[index].path, at: 256))
+    }
+    cursor.sequence = link.sequence
   }
 
   private func openSegment(
-    _ number: UInt64, _ covered: [CheckpointSegment], next: LinkValue?, _ trouble: inout StoreError?
+    _ number: UInt64, _ covered: [CheckpointSegment], _ trouble: inout StoreError?
   ) throws(StoreError) -> SegmentFile {
     let name = SegmentHeader.name(number)
     guard let file = try directory.open(name, forWriting: false) else {
@@ -45,7 +130,7 @@ extension Recovery {
     guard byteCount >= SegmentHeader.byteCount else {
       throw StoreError.damaged("the segment is cut short", file: file.path, at: byteCount)
     }
-    let memory = try content(file, byteCount, next.flatMap { $0.follows(number) ? $0 : nil })
+    let memory = try content(file, byteCount, coveredEnd(of: number))
     let header: SegmentHeader
     do throws(StoreError) { header = try SegmentHeader(decoding: memory.view, file: file.path) } catch {
       let salt = covered.first { $0.number == number }?.salt
@@ -59,11 +144,16 @@ extension Recovery {
     return SegmentFile(number: number, path: file.path, byteCount: memory.byteCount, memory: memory, header: header)
   }
 
-  private func content(_ file: any File, _ byteCount: Int, _ next: LinkValue?) throws(StoreError) -> Mapping {
+  /// Where the segment ends for good, if the one behind it (the last one that has been opened) tells.
+  private func coveredEnd(of number: UInt64) -> UInt64? {
+    guard let next = files.last else { return nil }
+    if let range = gone.range(between: number, next.number) { return range.previousEnd }
+    return next.link.flatMap { $0.value.follows(number) ? $0.value.previousEnd : nil }
+  }
+
+  private func content(_ file: any File, _ byteCount: Int, _ end: UInt64?) throws(StoreError) -> Mapping {
     if options.access != .readOnly { return try file.map(byteCount: byteCount, writable: false) }
-    if let next {
-      return try file.map(byteCount: Int(min(next.previousEnd, UInt64(byteCount))), writable: false)
-    }
+    if let end { return try file.map(byteCount: Int(min(end, UInt64(byteCount))), writable: false) }
     if try isClosed(file, byteCount) { return try file.map(byteCount: byteCount, writable: false) }
     return try copy(file, byteCount)
   }

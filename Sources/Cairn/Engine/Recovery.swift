@@ -14,6 +14,9 @@ struct Recovery {
   private var damage: StoreError?
   var files: [SegmentFile] = []
   var void: [UInt64] = []
+  /// Segments that compaction has taken away, and files of such that are still there.
+  var gone: GoneSegments
+  var leftOver: [UInt64] = []
   var tornBytes = 0
   private var replayedBytes = 0
 
@@ -21,6 +24,7 @@ struct Recovery {
     self.directory = directory
     self.options = options
     self.header = header
+    gone = GoneSegments(store: header.identifier)
   }
 
   /// A segment as it is on disk.
@@ -37,14 +41,8 @@ struct Recovery {
 
     var view: MemoryView { memory.view }
 
-    /// Its first record, if that is what it must be.
-    var link: LinkValue? {
-      guard let record = LogScan.record(view, salt: header.salt, at: SegmentHeader.recordsStart),
-        record.header.kind == RecordHeader.Kind.link
-      else { return nil }
-      return LinkValue(
-        decoding: view.slice(record.offset + record.header.valueOffset, record.header.valueByteCount))
-    }
+    /// Its first record, if that is what it must be, and the sequence before the segment.
+    var link: (value: LinkValue, sequence: UInt64)? { LogScan.link(view, salt: header.salt) }
 
     func unknown(_ what: String, _ offset: Int) -> StoreError {
       StoreError(.unsupportedFormat, "the log holds \(what), of a newer version", file: path, byteOffset: offset)
@@ -67,6 +65,15 @@ struct Recovery {
     var epoch: UInt64 = 0
     /// Segments that come after the end of the log.
     var void: [UInt64] = []
+    /// Files of segments that compaction has taken away.
+    var leftOver: [UInt64] = []
+  }
+
+  /// What is known of a segment's end from what comes after it.
+  struct Claim {
+    var end: UInt64
+    var checksum: UInt64
+    var durable: UInt64
   }
 
   /// Where the log goes on, while it is read.
@@ -97,8 +104,9 @@ struct Recovery {
     var start = 0
     var offset = SegmentHeader.recordsStart
     if let covered = checkpoint?.header {
-      start = files.firstIndex { $0.number == covered.startSegment } ?? 0
-      offset = covered.startOffset
+      // Of what has been compacted, all that counts comes later.
+      start = files.firstIndex { $0.number >= covered.startSegment } ?? 0
+      if files.isEmpty || files[start].number == covered.startSegment { offset = covered.startOffset }
       cursor.sequence = covered.startSequence
       cursor.epoch = covered.epoch
       // Of the record before the end; if replay begins earlier, there is one to come.
@@ -121,6 +129,7 @@ struct Recovery {
     publish(found, cursor, replay, engine)
     found.epoch = cursor.epoch
     found.void = void
+    found.leftOver = leftOver
     return found
   }
 
@@ -146,10 +155,15 @@ struct Recovery {
   /// Whether it fits the log.
   private mutating func fit(_ checkpoint: CheckpointShards) throws(StoreError) -> Bool {
     let found = checkpoint.header
+    // Removes of what it still has may be gone.
+    if gone.history > found.startSequence { return false }
     // Another store's history, or another life of this one's: not ours.
-    let isOfThisLog = zip(checkpoint.segments, files).allSatisfy { $0.number == $1.number && $0.salt == $1.header.salt }
-    guard isOfThisLog else { return false }
-    for (index, segment) in checkpoint.segments.enumerated() {
+    let present = checkpoint.segments.filter { gone.range(of: $0.number) == nil }
+    let isOfThisLog = zip(present, files).allSatisfy { $0.number == $1.number && $0.salt == $1.header.salt }
+    let slots = Set(files.map { SegmentTable.slot($0.number) })
+    let isAmbiguous = checkpoint.segments.contains { gone.range(of: $0.number) != nil && slots.contains(Int($0.slot)) }
+    guard isOfThisLog, !isAmbiguous else { return false }
+    for (index, segment) in present.enumerated() {
       guard index < files.count else {
         note(
           .damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(segment.number)))
@@ -160,8 +174,9 @@ struct Recovery {
         continue
       }
     }
+    // The log went on when its end was compacted.
+    if gone.range(of: found.endSegment) != nil { return true }
     guard let last = files.first(where: { $0.number == found.endSegment }),
-      files.contains(where: { $0.number == found.startSegment }),
       let record = LogScan.record(last.view, salt: last.header.salt, at: found.lastOffset),
       record.header.checksum == found.lastChecksum, record.end == found.endOffset
     else {
@@ -178,11 +193,21 @@ struct Recovery {
 
   private mutating func use(_ checkpoint: CheckpointShards, _ engine: Engine) {
     engine.index.load(checkpoint)
-    for (index, segment) in checkpoint.segments.enumerated() where index < files.count {
+    engine.log.checkpointSequence = checkpoint.header.startSequence
+    engine.catalog.withLock { $0.checkpointSlots = Set(checkpoint.segments.map { Int($0.slot) }) }
+    let present = checkpoint.segments.filter { gone.range(of: $0.number) == nil }
+    for (index, segment) in present.enumerated() where index < files.count {
       files[index].firstSequence = segment.firstSequence
       files[index].end = min(segment.end, files[index].byteCount)
       files[index].isDurable = segment.number < checkpoint.header.endSegment
       engine.liveBytes.store(UInt64(bitPattern: segment.liveBytes), at: SegmentTable.slot(segment.number))
+      engine.removeBytes.store(UInt64(bitPattern: segment.removeBytes), at: SegmentTable.slot(segment.number))
+    }
+    let numbers = Set(files.map(\.number))
+    for deadline in checkpoint.deadlines where numbers.contains(deadline.segment) {
+      engine.deadlines.add(
+        DeadlineBook.Batch(end: deadline.end, byteCount: Int(deadline.byteCount)),
+        slot: SegmentTable.slot(deadline.segment))
     }
     for file in files {
       engine.segments.set(SegmentTable.slot(file.number), file.view, salt: file.header.salt)
@@ -198,31 +223,24 @@ struct Recovery {
     for file in files {
       replay.engine.segments.set(SegmentTable.slot(file.number), file.view, salt: file.header.salt)
     }
-    if start == 0 && offset == SegmentHeader.recordsStart, let link = files.first?.link, link.previous != 0,
-      let path = files.first?.path
-    {
-      note(.damaged("the first segment says that it follows another one", file: path, at: offset))
-    }
+    if offset == SegmentHeader.recordsStart && !files.isEmpty { enter(start, &cursor) }
     var offset = offset
     for index in files.indices.dropFirst(start) {
-      var next = index + 1 < files.count ? files[index + 1].link : nil
-      if let link = next, !link.follows(files[index].number) {
-        note(.damaged("the segment does not follow the one before it", file: files[index + 1].path, at: 256))
-        next = nil
-      }
-      let limit = next.map { Int(min($0.previousEnd, UInt64(files[index].byteCount))) }
+      let next = claim(of: index)
+      let limit = next.map { Int(min($0.end, UInt64(files[index].byteCount))) }
       if offset == SegmentHeader.recordsStart { files[index].firstSequence = cursor.sequence &+ 1 }
       cursor.epoch = max(cursor.epoch, files[index].header.epoch)
       cursor.durable = 0
       try readSegment(index, from: offset, to: limit ?? files[index].byteCount, &cursor, &replay)
-      let isWhole = files[index].end == limit && cursor.checksum == next?.previousChecksum
+      let isWhole = next.map { UInt64(files[index].end) == $0.end && cursor.checksum == $0.checksum } ?? false
       found.last = Found.Last(
         number: files[index].number, salt: files[index].header.salt, end: files[index].end,
         lastOffset: cursor.lastOffset, checksum: cursor.checksum, durable: cursor.durable)
       if let next, isWhole {
         // Nothing more to learn about it, but whether it is on the disk.
-        if next.previousDurable >= next.previousEnd { files[index].isDurable = true }
+        if next.durable >= next.end { files[index].isDurable = true }
         offset = SegmentHeader.recordsStart
+        enter(index + 1, &cursor)
         continue
       }
       judgeEnd(index, next, cursor)
@@ -285,6 +303,10 @@ struct Recovery {
         return "a record has the sequence \(header.sequence) where \(cursor.sequence &+ 1) is due"
       }
       guard header.keyByteCount > 0, header.hasItsFields else { return "a record has no key, or not its fields" }
+      let version = header.version(file.view, at: record.offset)
+      guard version > 0, version <= header.sequence else {
+        return "a record has a version that it cannot have"
+      }
       guard !isFirst else { return "a segment begins without a link" }
       guard record.offset < SegmentHeader.operationsEnd else { return "a record begins beyond the limit of a segment" }
       if cursor.batch == nil && header.flags & RecordHeader.Flags.moreFollows != 0 {
@@ -331,9 +353,11 @@ struct Recovery {
     for file in files where file.number > found.last.number {
       engine.segments.clear(SegmentTable.slot(file.number))
     }
+    engine.catalog.withLock { $0.gone = gone }
     engine.log.segment = found.last.number
     engine.log.position = found.last.end
     engine.log.lastSequence = cursor.sequence
+    (engine.log.lastChecksum, engine.log.lastOffset) = (found.last.checksum, found.last.lastOffset)
     engine.log.bytesSinceCheckpoint = replayedBytes
     engine.damage = damage
     engine.published.store(LogAddress.make(found.last.number, found.last.end), ordering: .releasing)

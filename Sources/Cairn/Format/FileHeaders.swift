@@ -6,6 +6,8 @@ package enum Magic {
   package static let store = ascii("\u{89}CAIRN\r\n\u{1A}\nSTORE ")
   package static let segment = ascii("\u{89}CAIRN\r\n\u{1A}\nLOG   ")
   package static let checkpoint = ascii("\u{89}CAIRN\r\n\u{1A}\nINDEX ")
+  package static let gone = ascii("\u{89}CAIRN\r\n\u{1A}\nGONE  ")
+  package static let frozen = ascii("\u{89}CAIRN\r\n\u{1A}\nFROZEN")
 
   private static func ascii(_ text: String) -> (UInt64, UInt64) {
     var words: [UInt64] = [0, 0]
@@ -20,6 +22,15 @@ package enum Magic {
 package enum FormatVersion {
   package static let major: UInt16 = 1
   package static let minor: UInt16 = 0
+
+  /// How every header begins.
+  static func begin(_ view: MemoryView, magic: (UInt64, UInt64), byteCount: Int) {
+    view.store(magic.0, at: 0)
+    view.store(magic.1, at: 8)
+    view.store(major, at: 16)
+    view.store(minor, at: 18)
+    view.store(UInt32(byteCount), at: 20)
+  }
 
   /// What must be right before the checksum is looked at: where that stands depends on it.
   static func check(
@@ -80,11 +91,7 @@ package struct StoreHeader: Equatable {
 
   func encode(into view: MemoryView) {
     view.zero(0, Self.byteCount)
-    view.store(Magic.store.0, at: 0)
-    view.store(Magic.store.1, at: 8)
-    view.store(FormatVersion.major, at: 16)
-    view.store(FormatVersion.minor, at: 18)
-    view.store(UInt32(Self.byteCount), at: 20)
+    FormatVersion.begin(view, magic: Magic.store, byteCount: Self.byteCount)
     view.store(incompatible, at: 24)
     view.store(readOnlyCompatible, at: 32)
     view.store(compatible, at: 40)
@@ -167,7 +174,7 @@ package struct SegmentHeader: Equatable {
   package static let fileBytesMax = operationsEnd + Store.Limits.valueBytes + 1 << 20
 
   package var store: StoreIdentifier
-  /// 1 for the first segment of a store, one more for each later one.
+  /// 1 for the first segment of a store, greater for each later one.
   package var segment: UInt64
   package var epoch: UInt64
   /// Seeds the checksums of the segment's records.
@@ -192,11 +199,7 @@ package struct SegmentHeader: Equatable {
 
   func encode(into view: MemoryView) {
     view.zero(0, Self.byteCount)
-    view.store(Magic.segment.0, at: 0)
-    view.store(Magic.segment.1, at: 8)
-    view.store(FormatVersion.major, at: 16)
-    view.store(FormatVersion.minor, at: 18)
-    view.store(UInt32(Self.byteCount), at: 20)
+    FormatVersion.begin(view, magic: Magic.segment, byteCount: Self.byteCount)
     view.store(store.low, at: 24)
     view.store(store.high, at: 32)
     view.store(segment, at: 40)

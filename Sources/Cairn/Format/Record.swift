@@ -1,6 +1,8 @@
 /// SPEC 4: one put, one delete, or one mark of the log itself.
 package struct RecordHeader: Equatable {
   package static let byteCount = 32
+  /// Sequences are less: where one is only told, not counted, it is not believed blindly.
+  package static let sequencesEnd: UInt64 = 1 << 62
 
   package enum Kind {
     /// 0 is never valid: reserved space reads as zeros.
@@ -10,8 +12,18 @@ package struct RecordHeader: Equatable {
     package static let seal: UInt8 = 3
     /// The first record of a segment: where the one before it ends. SPEC 4.4.
     package static let link: UInt8 = 4
+    /// The dictionary of the segment. SPEC 4.6.
+    package static let dictionary: UInt8 = 129
+    /// An earlier version of an entry. SPEC 4.7.
+    package static let earlier: UInt8 = 130
     /// Set in the kind of records that a reader may skip when it does not know them.
     package static let skippable: UInt8 = 0x80
+  }
+
+  package enum Codec {
+    package static let none: UInt8 = 0
+    /// SPEC 4.5.
+    package static let zstd: UInt8 = 1
   }
 
   package enum Flags {
@@ -19,12 +31,14 @@ package struct RecordHeader: Equatable {
     package static let moreFollows: UInt16 = 1 << 0
     /// Eight bytes of extension: the deadline in milliseconds since 1970.
     package static let expiry: UInt16 = 1 << 1
+    /// Eight bytes of extension, behind the deadline: the entry's version, where that is not the record's sequence.
+    package static let version: UInt16 = 1 << 2
     /// All earlier segments were durable when this record was written.
     package static let earlierDurable: UInt16 = 1 << 8
     /// Bits 0–7 must be understood by a reader, 8–15 need not be.
-    package static let known: UInt16 = moreFollows | expiry | 0xFF00
+    package static let known: UInt16 = moreFollows | expiry | version | 0xFF00
     /// They say nothing about the value.
-    static let plain: UInt16 = moreFollows | 0xFF00
+    static let plain: UInt16 = moreFollows | version | 0xFF00
   }
 
   // As it stands in the log, so that reading one is four loads.
@@ -32,7 +46,7 @@ package struct RecordHeader: Equatable {
   package var sequence: UInt64
   /// Bytes 16–23: value length, key length, kind, extension length.
   private var lengths: UInt64
-  /// Bytes 24–31: flags, codec, a reserved byte, durable watermark.
+  /// Bytes 24–31: flags, codec, dictionary, durable watermark.
   private var marks: UInt64
 
   @inline(__always)
@@ -48,6 +62,18 @@ package struct RecordHeader: Equatable {
   package var flags: UInt16 {
     get { UInt16(truncatingIfNeeded: marks) }
     set { marks = (marks & ~0xFFFF) | UInt64(newValue) }
+  }
+  /// How the value is stored.
+  @inline(__always)
+  package var codec: UInt8 {
+    get { UInt8(truncatingIfNeeded: marks >> 16) }
+    set { marks = (marks & ~0xFF_0000) | UInt64(newValue) << 16 }
+  }
+  /// 1: the value was compressed with the dictionary of the segment.
+  @inline(__always)
+  package var dictionary: UInt8 {
+    get { UInt8(truncatingIfNeeded: marks >> 24) }
+    set { marks = (marks & ~0xFF00_0000) | UInt64(newValue) << 24 }
   }
   /// How much of the segment was known to be durable when this record was written, in bytes.
   @inline(__always)
@@ -125,17 +151,55 @@ package struct RecordHeader: Equatable {
     return view.load(offset + Self.byteCount, as: Int64.self)
   }
 
+  /// The version of the entry: the sequence of its put, however often the record was moved since. Of a remove, what it
+  /// has removed is older.
+  @inline(__always)
+  package func version(_ view: MemoryView, at offset: Int) -> UInt64 {
+    if flags & Flags.version == 0 { return sequence }
+    let field = flags & Flags.expiry == 0 ? 0 : 8
+    guard extensionByteCount >= field + 8 else { return sequence }
+    return view.load(offset + Self.byteCount + field, as: UInt64.self)
+  }
+
+  /// Of an earlier version: the version that has replaced or removed it, and when that was, in milliseconds since 1970.
+  package func replacement(_ view: MemoryView, at offset: Int) -> (version: UInt64, time: Int64)? {
+    let start = fieldsByteCount
+    guard kind == Kind.earlier, extensionByteCount >= start + Self.replacementItemBytes else { return nil }
+    let item = offset + Self.byteCount + start
+    guard view.load(item, as: UInt16.self) == Self.replacementItem else { return nil }
+    return (view.load(item + 8, as: UInt64.self), view.load(item + 16, as: Int64.self))
+  }
+
+  /// Type 1, three words.
+  static let replacementItem: UInt16 = 1 | 3 << 8
+  package static let replacementItemBytes = 24
+
+  /// Bytes of extension that the known flags announce.
+  @inline(__always)
+  package var fieldsByteCount: Int { (flags & Flags.expiry) == 0 ? versionByteCount : versionByteCount + 8 }
+
+  @inline(__always)
+  private var versionByteCount: Int { flags & Flags.version == 0 ? 0 : 8 }
+
   /// Whether this version knows what the record's optional fields mean, and how its value is stored.
   @inline(__always)
-  package var isUnderstood: Bool { marks & 0xFFFF_FFFF & ~UInt64(Flags.known) == 0 }
+  package var isUnderstood: Bool {
+    marks & 0xFFFF_FFFF & ~(UInt64(Flags.known) | UInt64(Codec.zstd) << 16 | 1 << 24) == 0 && dictionary <= codec
+  }
 
   /// Whether there are items in its extension, or flags that need not be understood.
   package var saysMore: Bool {
-    flags >> 9 != 0 || extensionByteCount > (flags & Flags.expiry == 0 ? 0 : 8)
+    flags >> 9 != 0 || extensionByteCount > fieldsByteCount
   }
 
-  /// What says how the value is stored: flags 2 to 7, codec and dictionary.
-  package var encoding: UInt64 { marks & 0xFFFF_00FC }
+  /// What says how the value is stored: flags 3 to 7, codec and dictionary.
+  package var encoding: UInt64 {
+    get { marks & 0xFFFF_00F8 }
+    set { marks = (marks & ~0xFFFF_00F8) | newValue }
+  }
+
+  /// The field for its length has a byte.
+  static let extensionBytesMax = 255 * 8
 
   /// Whether this is a put whose value is as it is stored, for ever: the common case.
   @inline(__always)
@@ -143,7 +207,7 @@ package struct RecordHeader: Equatable {
 
   /// Whether the extension has room for the fields that the known flags announce.
   @inline(__always)
-  package var hasItsFields: Bool { flags & Flags.expiry == 0 || extensionByteCount >= 8 }
+  package var hasItsFields: Bool { extensionByteCount >= fieldsByteCount }
 }
 
 /// SPEC 4.3: the value of a seal.
@@ -196,9 +260,10 @@ package struct LinkValue: Equatable {
   package var epoch: UInt64
 
   /// Whether it can be the link of the segment behind that one; what it says of its end is worth something only then.
-  package func follows(_ segment: UInt64) -> Bool {
-    previous == segment && previousEnd >= UInt64(SegmentHeader.recordsStart)
-  }
+  package func follows(_ segment: UInt64) -> Bool { previous == segment && hasEnd }
+
+  /// Whether the end that it gives can be one.
+  package var hasEnd: Bool { previousEnd >= UInt64(SegmentHeader.recordsStart) }
 
   func encode(into view: MemoryView) {
     view.store(previous, at: 0)

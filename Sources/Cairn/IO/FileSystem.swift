@@ -11,6 +11,8 @@ package protocol FileSystem: Sendable {
 package protocol Directory: AnyObject, Sendable {
   /// As the user named it, for errors.
   var path: String { get }
+  /// Where it is, absolute and without links, to tell whether one is in another.
+  var location: String { get }
   /// The names in it, without `.` and `..`, in no order.
   func names() throws(StoreError) -> [String]
   /// Creates a file that must not exist, open for reading and writing.
@@ -20,6 +22,13 @@ package protocol Directory: AnyObject, Sendable {
   /// Replaces what has the new name, if anything.
   func rename(_ name: String, to newName: String) throws(StoreError)
   func unlink(_ name: String) throws(StoreError)
+  /// Gives two things each other's name, at once; `false` where the file system cannot.
+  func exchange(_ name: String, _ other: String) throws(StoreError) -> Bool
+  /// Removes an empty directory.
+  func removeDirectory(_ name: String) throws(StoreError)
+  /// Gives a file a second name, which nothing must have. Both may be in other directories: as paths from here, or
+  /// from the root.
+  func link(_ name: String, as newName: String) throws(StoreError)
   /// Makes creations, renames and unlinks durable.
   func sync() throws(StoreError)
   /// Takes the lock of the store, held until the result goes; `nil` when somebody else has it.
@@ -45,6 +54,8 @@ package protocol File: AnyObject, Sendable {
   func sync() throws(StoreError)
   /// Maps the first `byteCount` bytes: read-only, or privately writable (changes never reach the file).
   func map(byteCount: Int, writable: Bool) throws(StoreError) -> Mapping
+  /// Maps the first `byteCount` bytes, which are there, for writing that others see who have mapped them.
+  func mapShared(byteCount: Int) throws(StoreError) -> Mapping
   /// Memory of `capacity` bytes to write into, whose first `byteCount` bytes are the file's, not read before touched.
   func mapForAppending(byteCount: Int, capacity: Int) throws(StoreError) -> Mapping
   /// Ends the file and reports a late error that letting go of it would swallow.

@@ -144,6 +144,13 @@ package struct PosixFileSystem: FileSystem {
     return PosixDirectory(path: path, descriptor: descriptor)
   }
 
+  /// The path without symbolic links; as it is given if there is nothing there.
+  static func resolved(_ path: String) -> String {
+    guard !path.utf8.contains(0), let real = unsafe path.withCString({ unsafe realpath($0, nil) }) else { return path }
+    defer { unsafe free(real) }
+    return unsafe String(cString: real)
+  }
+
   /// Whether somebody holds the lock of this file, which is not taken; `false` if there is no such file.
   package func isLocked(_ path: String) throws(StoreError) -> Bool {
     let file = unsafe path.withCString {
@@ -192,6 +199,9 @@ final class PosixDirectory: Directory, @unchecked Sendable {  // `isOpen` change
   }
 
   private func full(_ name: String) -> String { path + "/" + name }
+
+  /// Of the descriptor: the process may be in another directory by now.
+  var location: String { PosixFileSystem.resolved("/proc/self/fd/\(descriptor)") }
 
   private func openAt(_ name: String, _ flags: Int32, _ permissions: UInt32 = 0) -> Int32 {
     Int32(
@@ -254,9 +264,30 @@ final class PosixDirectory: Directory, @unchecked Sendable {  // `isOpen` change
     guard result == 0 else { throw System.failure("rename", full(newName)) }
   }
 
+  func link(_ name: String, as newName: String) throws(StoreError) {
+    let result = unsafe name.withCString { from in
+      unsafe newName.withCString { to in unsafe linkat(descriptor, from, descriptor, to, 0) }
+    }
+    guard result == 0 else { throw System.failure("link", full(newName)) }
+  }
+
   func unlink(_ name: String) throws(StoreError) {
     let result = unsafe name.withCString { unsafe unlinkat(descriptor, $0, 0) }
     guard result == 0 || errno == ENOENT else { throw System.failure("unlink", full(name)) }
+  }
+
+  func exchange(_ name: String, _ other: String) throws(StoreError) -> Bool {
+    let result = unsafe name.withCString { from in
+      unsafe other.withCString { to in unsafe cairn_exchange(descriptor, from, to) }
+    }
+    if result != 0 && (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) { return false }
+    guard result == 0 else { throw System.failure("rename", full(other)) }
+    return true
+  }
+
+  func removeDirectory(_ name: String) throws(StoreError) {
+    let result = unsafe name.withCString { unsafe unlinkat(descriptor, $0, AT_REMOVEDIR) }
+    guard result == 0 || errno == ENOENT else { throw System.failure("rmdir", full(name)) }
   }
 
   func sync() throws(StoreError) {
@@ -368,6 +399,12 @@ final class PosixFile: File, @unchecked Sendable {  // `isOpen` changes once, by
     let base = unsafe mmap(
       nil, byteCount, writable ? PROT_READ | PROT_WRITE : PROT_READ, writable ? MAP_PRIVATE : MAP_SHARED,
       descriptor, 0)
+    guard let base = unsafe base, unsafe base != MAP_FAILED else { throw System.failure("mmap", path) }
+    return unsafe Mapping(adopting: base, byteCount: byteCount) { unsafe _ = munmap($0, $1) }
+  }
+
+  func mapShared(byteCount: Int) throws(StoreError) -> Mapping {
+    let base = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
     guard let base = unsafe base, unsafe base != MAP_FAILED else { throw System.failure("mmap", path) }
     return unsafe Mapping(adopting: base, byteCount: byteCount) { unsafe _ = munmap($0, $1) }
   }

@@ -27,6 +27,16 @@ struct LogScan {
     return record
   }
 
+  /// The link of a segment, and the sequence before it; `nil` if it does not begin with one.
+  static func link(_ memory: MemoryView, salt: UInt64) -> (value: LinkValue, sequence: UInt64)? {
+    guard let record = record(memory, salt: salt, at: SegmentHeader.recordsStart),
+      record.header.kind == RecordHeader.Kind.link,
+      let value = LinkValue(
+        decoding: memory.slice(record.offset + record.header.valueOffset, record.header.valueByteCount))
+    else { return nil }
+    return (value, record.header.sequence)
+  }
+
   static func record(_ memory: MemoryView, salt: UInt64, at offset: Int) -> Record? {
     guard let header = RecordHeader(decoding: memory, at: offset),
       header.isIntact(memory.slice(offset, header.recordByteCount), offset: offset, salt: salt)
@@ -37,6 +47,11 @@ struct LogScan {
 
 extension RecordHeader {
   package var isOperation: Bool { kind == Kind.put || kind == Kind.delete }
+
+  /// An earlier version of an entry that was kept (F1-VER-001).
+  package var isEarlier: Bool {
+    kind == Kind.earlier && flags & Flags.version != 0 && keyByteCount > 0 && hasItsFields
+  }
 
   /// Whether this version knows what the record is.
   package var isKnownKind: Bool { isOperation || kind == Kind.seal || kind == Kind.link }

@@ -75,7 +75,8 @@ struct Replay {
       let key = operation.memory.slice(operation.offset + operation.header.keyOffset, operation.header.keyByteCount)
       let staged = StagedOperation(
         hash: operation.hash, entry: operation.entry, key: key, byteCount: operation.header.recordByteCount,
-        isDelete: operation.header.kind == RecordHeader.Kind.delete, batchCount: 1)
+        isDelete: operation.header.kind == RecordHeader.Kind.delete,
+        deadline: operation.header.deadline(operation.memory, at: operation.offset) ?? .max, batchCount: 1)
       var vacancy: Int?
       let position = index.locate(key, hash: operation.hash, vacancy: &vacancy)
       if sequence > countedSequence && onlyShard == nil { engine.account(staged, replaces: position) }

@@ -69,6 +69,8 @@ package struct MemoryView {
     unsafe base.advanced(by: offset).copyMemory(from: source.base, byteCount: source.count)
   }
 
+  func copy(_ source: [UInt8], at offset: Int) { copy(unsafe MemoryView(source.span.bytes), at: offset) }
+
   @inline(__always)
   package func loadFourWords(_ offset: Int) -> (UInt64, UInt64, UInt64, UInt64) {
     precondition(contains(offset, 32), "load outside of memory view")

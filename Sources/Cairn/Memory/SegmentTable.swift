@@ -37,6 +37,11 @@ struct SegmentTable: @unchecked Sendable {  // Words are only accessed atomicall
     unsafe words[0].store(UInt64(UInt(bitPattern: view.pointer) &- UInt(bitPattern: base)), ordering: .releasing)
   }
 
+  /// Only if the segment there is still that one.
+  func clear(_ slot: Int, salt: UInt64) {
+    if unsafe words(slot)[2].load(ordering: .acquiring) == salt { clear(slot) }
+  }
+
   func clear(_ slot: Int) {
     unsafe words(slot)[1].store(0, ordering: .releasing)
     unsafe words(slot)[0].store(0, ordering: .releasing)

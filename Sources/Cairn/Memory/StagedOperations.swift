@@ -6,8 +6,16 @@ struct StagedOperation {
   let key: MemoryView
   let byteCount: Int
   let isDelete: Bool
+  /// Of a put that has one; otherwise `max`, which never comes.
+  let deadline: Int64
   /// On the first operation of a batch: how many there are.
-  let batchCount: Int
+  var batchCount: Int
+
+  func counted(_ batchCount: Int) -> StagedOperation {
+    var operation = self
+    operation.batchCount = batchCount
+    return operation
+  }
 }
 
 /// The operations of the commit that is under way, for the thread with the writer's turn.
@@ -30,6 +38,9 @@ final class StagedOperations: @unchecked Sendable {  // The writer's.
   }
 
   func removeAll() { count = 0 }
+
+  /// Of their records.
+  var byteCount: Int { (0..<count).reduce(0) { $0 + self[$1].byteCount } }
 
   @inline(__always)
   func append(_ operation: StagedOperation) {

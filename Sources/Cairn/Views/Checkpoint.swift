@@ -3,7 +3,8 @@ package struct CheckpointHeader: Equatable {
   package static let byteCount = 4096
   package static let name = "index.checkpoint"
   package static let shardBytes = 32
-  package static let segmentBytes = 48
+  package static let segmentBytes = 56
+  package static let deadlineBytes = 24
   /// Where the shards' directory stands, and the first buckets after it.
   package static let directoryStart = byteCount
   package static let directoryBytes = HashIndex.shards * shardBytes
@@ -29,18 +30,18 @@ package struct CheckpointHeader: Equatable {
   package var segmentsOffset = 0
   package var segmentCount = 0
   package var segmentsChecksum: UInt64 = 0
+  /// The table of deadlines, behind that of segments.
+  package var deadlineCount = 0
+  package var deadlinesChecksum: UInt64 = 0
   /// What must be understood to use it: nothing is defined yet. Who meets a set bit ignores the checkpoint.
   package var features: UInt64 = 0
 
-  package var fileByteCount: Int { segmentsOffset + segmentCount * Self.segmentBytes }
+  package var deadlinesOffset: Int { segmentsOffset + segmentCount * Self.segmentBytes }
+  package var fileByteCount: Int { deadlinesOffset + deadlineCount * Self.deadlineBytes }
 
   func encode(into view: MemoryView) {
     view.zero(0, Self.byteCount)
-    view.store(Magic.checkpoint.0, at: 0)
-    view.store(Magic.checkpoint.1, at: 8)
-    view.store(FormatVersion.major, at: 16)
-    view.store(FormatVersion.minor, at: 18)
-    view.store(UInt32(Self.byteCount), at: 20)
+    FormatVersion.begin(view, magic: Magic.checkpoint, byteCount: Self.byteCount)
     view.store(store.low, at: 24)
     view.store(store.high, at: 32)
     view.store(hashSeed, at: 40)
@@ -60,6 +61,8 @@ package struct CheckpointHeader: Equatable {
     view.store(UInt64(segmentsOffset), at: 144)
     view.store(segmentsChecksum, at: 152)
     view.store(features, at: 160)
+    view.store(UInt64(deadlineCount), at: 168)
+    view.store(deadlinesChecksum, at: 176)
     view.store(view.slice(0, Self.byteCount - 8).hash(seed: 0), at: Self.byteCount - 8)
   }
 
@@ -73,7 +76,9 @@ package struct CheckpointHeader: Equatable {
       let startOffset = Int(exactly: view.load(64, as: UInt64.self)),
       let endOffset = Int(exactly: view.load(88, as: UInt64.self)),
       let lastOffset = Int(exactly: view.load(104, as: UInt64.self)),
-      let segmentsOffset = Int(exactly: view.load(144, as: UInt64.self)), segmentsOffset < Int.max / 2
+      let segmentsOffset = Int(exactly: view.load(144, as: UInt64.self)), segmentsOffset < Int.max / 2,
+      let deadlineCount = Int(exactly: view.load(168, as: UInt64.self)),
+      deadlineCount <= Store.Limits.segments * DeadlineBook.batchesMax
     else { return nil }
     store = StoreIdentifier(low: view.load(24, as: UInt64.self), high: view.load(32, as: UInt64.self))
     hashSeed = view.load(40, as: UInt64.self)
@@ -92,6 +97,8 @@ package struct CheckpointHeader: Equatable {
     self.segmentsOffset = segmentsOffset
     segmentsChecksum = view.load(152, as: UInt64.self)
     features = view.load(160, as: UInt64.self)
+    self.deadlineCount = deadlineCount
+    deadlinesChecksum = view.load(176, as: UInt64.self)
     // Checksums can be forged; numbers that no log has must not be calculated with.
     guard segmentCount <= Store.Limits.segments, startSequence <= endSequence, endSequence < 1 << 62,
       (startSegment, startOffset) <= (endSegment, endOffset), startOffset >= SegmentHeader.recordsStart,
@@ -181,9 +188,12 @@ package struct CheckpointSegment: Equatable {
   package var firstSequence: UInt64
   /// What entries of the index call it.
   package var slot: UInt64
+  /// Of records that remove something.
+  package var removeBytes: Int64
 
   package var isPlausible: Bool {
-    liveBytes >= 0 && liveBytes <= end && end < 1 << 40 && slot == UInt64(SegmentTable.slot(number))
+    liveBytes >= 0 && removeBytes >= 0 && end < 1 << 40 && liveBytes <= end && removeBytes <= Int64(end) - liveBytes
+      && slot == UInt64(SegmentTable.slot(number))
   }
 
   func encode(into view: MemoryView) {
@@ -193,13 +203,15 @@ package struct CheckpointSegment: Equatable {
     view.store(liveBytes, at: 24)
     view.store(firstSequence, at: 32)
     view.store(slot, at: 40)
+    view.store(removeBytes, at: 48)
   }
 
-  init(number: UInt64, salt: UInt64, end: Int, liveBytes: Int64, firstSequence: UInt64) {
+  init(number: UInt64, salt: UInt64, end: Int, liveBytes: Int64, removeBytes: Int64, firstSequence: UInt64) {
     self.number = number
     self.salt = salt
     self.end = end
     self.liveBytes = liveBytes
+    self.removeBytes = removeBytes
     self.firstSequence = firstSequence
     slot = UInt64(SegmentTable.slot(number))
   }
@@ -211,6 +223,33 @@ package struct CheckpointSegment: Equatable {
     liveBytes = view.load(24, as: Int64.self)
     firstSequence = view.load(32, as: UInt64.self)
     slot = view.load(40, as: UInt64.self)
+    removeBytes = view.load(48, as: Int64.self)
+  }
+}
+
+/// SPEC 5.3: live records of a segment that end.
+package struct CheckpointDeadline: Equatable {
+  package var segment: UInt64
+  /// Seconds since 1970: by then all of them have.
+  package var end: Int64
+  package var byteCount: Int64
+
+  func encode(into view: MemoryView) {
+    view.store(segment, at: 0)
+    view.store(end, at: 8)
+    view.store(byteCount, at: 16)
+  }
+
+  init(segment: UInt64, end: Int64, byteCount: Int64) {
+    self.segment = segment
+    self.end = end
+    self.byteCount = byteCount
+  }
+
+  package init(decoding view: MemoryView) {
+    segment = view.load(0, as: UInt64.self)
+    end = view.load(8, as: Int64.self)
+    byteCount = view.load(16, as: Int64.self)
   }
 }
 
@@ -220,22 +259,24 @@ final class CheckpointShards: Sendable {
   let header: CheckpointHeader
   let shards: [CheckpointShard]
   let segments: [CheckpointSegment]
+  let deadlines: [CheckpointDeadline]
+  /// A bit per slot that a segment of the table has.
+  private let slots: [UInt64]
 
-  /// Whether a segment of the table has the slot. Their numbers have no gaps.
-  func hasSlot(_ slot: Int) -> Bool {
-    guard let first = segments.first, slot != 0 else { return false }
-    return UInt16(truncatingIfNeeded: slot &- Int(truncatingIfNeeded: first.slot)) < segments.count
-  }
+  /// Whether a segment of the table has the slot.
+  func hasSlot(_ slot: Int) -> Bool { slots[slot >> 6] & 1 << UInt64(slot & 63) != 0 }
 
   /// Takes a file's mapping if header, directory and table are whole; the shards' content is not looked at.
   init?(_ memory: Mapping, header: CheckpointHeader) {
     let view = memory.view
     let segmentsBytes = header.segmentCount * CheckpointHeader.segmentBytes
+    let deadlinesBytes = header.deadlineCount * CheckpointHeader.deadlineBytes
     guard header.features == 0, header.fileByteCount == view.count,
       header.segmentsOffset >= CheckpointHeader.bucketsStart,
       view.slice(CheckpointHeader.directoryStart, CheckpointHeader.directoryBytes).hash(seed: 0)
         == header.directoryChecksum,
-      view.slice(header.segmentsOffset, segmentsBytes).hash(seed: 0) == header.segmentsChecksum
+      view.slice(header.segmentsOffset, segmentsBytes).hash(seed: 0) == header.segmentsChecksum,
+      view.slice(header.deadlinesOffset, deadlinesBytes).hash(seed: 0) == header.deadlinesChecksum
     else { return nil }
     shards = (0..<HashIndex.shards).map {
       CheckpointShard(
@@ -247,9 +288,24 @@ final class CheckpointShards: Sendable {
         decoding: view.slice(
           header.segmentsOffset + $0 * CheckpointHeader.segmentBytes, CheckpointHeader.segmentBytes))
     }
-    guard CheckpointShard.firstImpossible(of: shards, in: header) == nil, segments.allSatisfy(\.isPlausible) else {
-      return nil
+    deadlines = (0..<header.deadlineCount).map {
+      CheckpointDeadline(
+        decoding: view.slice(
+          header.deadlinesOffset + $0 * CheckpointHeader.deadlineBytes, CheckpointHeader.deadlineBytes))
     }
+    guard deadlines.allSatisfy({ $0.byteCount >= 0 && $0.byteCount < 1 << 40 }) else { return nil }
+    guard CheckpointShard.firstImpossible(of: shards, in: header) == nil, segments.allSatisfy(\.isPlausible),
+      zip(segments, segments.dropFirst()).allSatisfy({
+        $0.number < $1.number && $0.firstSequence <= $1.firstSequence
+      }), segments.allSatisfy({ $0.firstSequence >= 1 && $0.firstSequence <= header.endSequence + 1 })
+    else { return nil }
+    var slots = [UInt64](repeating: 0, count: (Store.Limits.segments + 1) / 64)
+    for segment in segments {
+      let (word, bit) = (Int(segment.slot >> 6), UInt64(1) << (segment.slot & 63))
+      if slots[word] & bit != 0 { return nil }
+      slots[word] |= bit
+    }
+    self.slots = slots
     self.memory = memory
     self.header = header
   }

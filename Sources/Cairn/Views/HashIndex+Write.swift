@@ -53,16 +53,22 @@ extension HashIndex {
     return damaged
   }
 
-  /// Where a pending entry stands, which is in the index exactly once.
-  func locate(pending entry: UInt64, hash: UInt64) -> Position? {
+  /// Where exactly that entry stands, if it does.
+  func locate(entry: UInt64, hash: UInt64) -> Position? {
     let shard = Self.shard(hash)
     let table = table(shard)
+    if table.isEmpty { return nil }
     let fingerprint = Self.fingerprint(hash)
     var bucket = table.home(fingerprint)
     for _ in 0..<table.buckets {
-      for index in bucket * BucketTable.entries..<(bucket + 1) * BucketTable.entries where table.load(index) == entry {
-        return Position(shard: shard, index: index, raw: entry, record: nil)
+      let match = table.match(bucket, fingerprint)
+      var candidates = match & 0xFF
+      while candidates != 0 {
+        let index = bucket * BucketTable.entries + candidates.trailingZeroBitCount
+        candidates &= candidates - 1
+        if table.load(index) == entry { return Position(shard: shard, index: index, raw: entry, record: nil) }
       }
+      if match >> 8 != 0 { return nil }
       bucket = table.following(bucket)
     }
     return nil

@@ -119,12 +119,30 @@ struct FoundRecord {
   let header: RecordHeader
   let entry: UInt64
 
+  init(bytes: MemoryView, header: RecordHeader, entry: UInt64) {
+    self.bytes = bytes
+    self.header = header
+    self.entry = entry
+  }
+
+  /// The same record again, for functions that are rarely called where a record was found: given the record itself,
+  /// whose seven words are passed in memory, they would make every lookup write it there.
+  init?(bytes: MemoryView, entry: UInt64) {
+    guard let header = RecordHeader(decoding: bytes, at: 0) else { return nil }
+    self.init(bytes: bytes, header: header, entry: entry)
+  }
+
   @inline(__always)
   var value: MemoryView { bytes.slice(header.valueOffset, header.valueByteCount) }
+  /// `value` is a frame then, which holds it.
+  @inline(__always)
+  var isCompressed: Bool { header.codec != RecordHeader.Codec.none }
   @inline(__always)
   var key: MemoryView { bytes.slice(header.keyOffset, header.keyByteCount) }
   @inline(__always)
   var deadline: Int64? { header.deadline(bytes, at: 0) }
+  @inline(__always)
+  var version: UInt64 { header.version(bytes, at: 0) }
 }
 
 /// What a search ended with.

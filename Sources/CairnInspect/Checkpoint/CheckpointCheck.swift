@@ -17,6 +17,8 @@ struct CheckpointCheck: LogVisitor {
 
   let checkpoint: CheckpointFile
   private let keepsEntries: Bool
+  /// Slots of segments of the table that are gone.
+  private let goneSlots: Set<UInt64>
   private(set) var findings = Findings()
   /// Entries of each shard, ascending: by fingerprint, that is.
   private var entries: [[UInt64]] = []
@@ -35,9 +37,10 @@ struct CheckpointCheck: LogVisitor {
   }
 
   /// - Parameter keepsEntries: `false`: only `load` is going to be called.
-  init(_ checkpoint: CheckpointFile, keepsEntries: Bool) {
+  init(_ checkpoint: CheckpointFile, _ list: SegmentList, keepsEntries: Bool) {
     self.checkpoint = checkpoint
     self.keepsEntries = keepsEntries
+    goneSlots = Set(checkpoint.segments.filter { list.isGone($0.number) }.map(\.slot))
   }
 
   private mutating func note(_ message: String, _ offset: Int, _ file: String? = nil) {
@@ -129,8 +132,8 @@ struct CheckpointCheck: LogVisitor {
 
   mutating func add(_ record: LogRecord, segment: UInt64) {
     let header = record.header
-    // What comes later is replayed, and does not concern the checkpoint.
-    if header.sequence > checkpoint.header.endSequence { return }
+    // What comes later is replayed, and concerns the checkpoint only where it makes up for what is gone.
+    if header.sequence > checkpoint.header.endSequence && goneSlots.isEmpty { return }
     pending.append(
       Operation(
         hash: record.key.keyHash(seed: checkpoint.header.hashSeed), sequence: header.sequence,
@@ -143,6 +146,11 @@ struct CheckpointCheck: LogVisitor {
   }
 
   mutating func drop() { pending.removeAll(keepingCapacity: true) }
+
+  mutating func restart() {
+    (pending, awaited) = ([], [:])
+    seen = entries.map { [UInt32](repeating: 0, count: $0.count) }
+  }
 
   private mutating func apply(_ operation: Operation) {
     let number = Self.shard(operation.hash)
@@ -162,12 +170,21 @@ struct CheckpointCheck: LogVisitor {
         // Another record of the same key, and an earlier one, as it has been met.
         note(
           "an entry of shard \(number) leads to a record that was replaced or removed", offset(of: all[index], number))
+      } else if !isCovered && seen[number][index] == 0 && isGone(all[index]) {
+        // F1-CHK-006. Which key's it was, only its bits tell.
+        seen[number][index] = rest
       }
       index += 1
     }
-    guard isCovered else { return }
+    guard isCovered else {
+      // Operations between the last one that was met and this one may be gone.
+      if !goneSlots.isEmpty { awaited[operation.hash] = nil }
+      return
+    }
     awaited[operation.hash] = operation.isPut && !isFound ? operation.place : nil
   }
+
+  private func isGone(_ entry: UInt64) -> Bool { goneSlots.contains(entry >> 24 & 0xFFFF) }
 
   private static func firstIndex(of fingerprint: UInt64, in entries: [UInt64]) -> Int {
     var (low, high) = (0, entries.count)
@@ -195,7 +212,9 @@ struct CheckpointCheck: LogVisitor {
   mutating func finish(_ store: StoreDirectory, isLogWhole: Bool) {
     for number in entries.indices where seen[number].contains(0) {
       for (index, entry) in entries[number].enumerated() where seen[number][index] == 0 {
-        note("an entry of shard \(number) leads to no valid record of its key", offset(of: entry, number))
+        let what =
+          isGone(entry) ? "to a segment that is gone, and nothing has replaced it" : "to no valid record of its key"
+        note("an entry of shard \(number) leads \(what)", offset(of: entry, number))
       }
     }
     let areShardsWhole = checkpoint.shards.enumerated().allSatisfy { entries[$0].count == $1.entries }

@@ -74,14 +74,15 @@ struct CheckpointFile {
       throw damaged("the directory of the shards has an impossible entry", at: at)
     }
     let segments = try loadSegments(window, header, path)
-    guard segments.allSatisfy(\.isPlausible) else {
+    let isInOrder = zip(segments, segments.dropFirst()).allSatisfy { $0.number < $1.number }
+    guard segments.allSatisfy(\.isPlausible), isInOrder, Set(segments.map(\.slot)).count == segments.count else {
       throw damaged("the table of segments has an impossible entry", at: header.segmentsOffset)
     }
     guard segments.last?.number == header.endSegment else {
       throw damaged("the table of segments does not end where the checkpoint does", at: header.segmentsOffset)
     }
     let checkpoint = CheckpointFile(path: path, header: header, shards: shards, segments: segments, window: window)
-    return checkpoint.fitted(to: store)
+    return checkpoint.fitted(to: store, try store.segments())
   }
 
   private static func loadSegments(
@@ -93,14 +94,32 @@ struct CheckpointFile {
     else {
       throw StoreError.damaged("the table of segments fails its checksum", file: path, at: header.segmentsOffset)
     }
+    let deadlineBytes = header.deadlineCount * CheckpointHeader.deadlineBytes
+    guard let deadlines = try window.bytes(at: header.deadlinesOffset, deadlineBytes),
+      deadlines.hash(seed: 0) == header.deadlinesChecksum
+    else {
+      throw StoreError.damaged("the table of deadlines fails its checksum", file: path, at: header.deadlinesOffset)
+    }
     return (0..<header.segmentCount).map {
       CheckpointSegment(decoding: table.slice($0 * entryBytes, entryBytes))
     }
   }
 
   /// Whether it was written for the log that is there.
-  private func fitted(to store: StoreDirectory) -> State {
-    for segment in segments {
+  private func fitted(to store: StoreDirectory, _ list: SegmentList) -> State {
+    guard list.gone.history <= header.startSequence else {
+      return .ignored(
+        Finding(.note, "the checkpoint is older than removes that are gone, and is not used", file: path))
+    }
+    let slots = Set(list.numbers.map { $0 % UInt64(Store.Limits.segments + 1) })
+    guard !segments.contains(where: { list.isGone($0.number) && slots.contains($0.slot) }) else {
+      return .ignored(Finding(.note, "the checkpoint is older than a segment's slot, and is not used", file: path))
+    }
+    let known = Set(segments.map(\.number))
+    guard list.numbers.allSatisfy({ $0 > header.endSegment || known.contains($0) }) else {
+      return .ignored(Finding(.note, "the checkpoint does not know all segments and is not used", file: path))
+    }
+    for segment in segments where !list.isGone(segment.number) {
       // A segment that is not there, or cannot be read, is found when the log is.
       guard let reader = try? SegmentReader(segment.number, in: store), reader.header.salt != segment.salt else {
         continue

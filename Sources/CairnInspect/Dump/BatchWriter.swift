@@ -3,7 +3,7 @@ internal import Cairn
 /// Puts gathered into batches.
 struct BatchWriter {
   let store: Store
-  private var pending: [(key: [UInt8], value: [UInt8], deadline: Int64?)] = []
+  private var pending: [(key: [UInt8], value: [UInt8], codec: UInt8?, deadline: Int64?)] = []
   private var keys: Set<[UInt8]> = []
   private var byteCount = 0
 
@@ -18,9 +18,11 @@ struct BatchWriter {
   }
 
   /// The value is in the store after the next `flush` at the latest.
-  mutating func put(_ value: [UInt8], for key: [UInt8], deadline: Int64?) throws(StoreError) {
+  ///
+  /// - Parameter codec: how the value is stored already; `nil`: it is as the store may store it.
+  mutating func put(_ value: [UInt8], codec: UInt8? = nil, for key: [UInt8], deadline: Int64?) throws(StoreError) {
     if isFull(for: key, value) { try flush() }
-    pending.append((key, value, deadline))
+    pending.append((key, value, codec, deadline))
     keys.insert(key)
     byteCount += key.count + value.count
   }
@@ -33,8 +35,12 @@ struct BatchWriter {
     let entries = pending
     try store.write { (batch) throws(StoreError) in
       for entry in entries {
-        try batch.put(
-          entry.value, for: entry.key, expires: entry.deadline.map { .at(milliseconds: $0) } ?? .never)
+        let expires = entry.deadline.map { Store.Expiry.at(milliseconds: $0) } ?? .never
+        if let codec = entry.codec {
+          try batch.put(stored: entry.value, codec: codec, for: entry.key, expires: expires)
+        } else {
+          try batch.put(entry.value, for: entry.key, expires: expires)
+        }
       }
     }
     pending.removeAll(keepingCapacity: true)

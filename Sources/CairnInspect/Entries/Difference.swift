@@ -8,10 +8,14 @@ package struct Difference {
     case onlyInSecond = ">"
     case value = "!"
     case deadline = "@"
+    /// A value cannot be decompressed, so that nobody can tell.
+    case damaged = "?"
   }
 
   package private(set) var counts: [Kind: Int] = [:]
   package private(set) var same = 0
+  /// Of the first value that cannot be decompressed.
+  package private(set) var damage: StoreError?
 
   /// Reads both logs whole, and then the values of keys that are in both. Takes memory for the keys of both.
   ///
@@ -24,7 +28,7 @@ package struct Difference {
     var tables: [KeyTable<LiveEntries.Location>] = []
     for store in stores {
       let checkpoint = try CheckpointFile.load(store).file
-      var walk = LogWalk(store, depth: .records, checkpoint: checkpoint, visitor: try LiveEntries(filter))
+      var walk = try LogWalk(store, depth: .records, checkpoint: checkpoint, visitor: try LiveEntries(filter))
       walk.progress = progress
       try walk.run()
       if let finding = walk.report.findings.first(.notUnderstood) ?? walk.report.damage { throw finding.error }
@@ -47,12 +51,12 @@ package struct Difference {
       } else {
         let (a, b) = (keys[0][one].1, keys[1][other].1)
         key = keys[0][one].0
-        var isSame = a.valueByteCount == b.valueByteCount
-        if isSame { isSame = try Self.areEqual(&records, a, b) }
-        if !isSame {
-          kind = .value
-        } else if a.deadline != b.deadline {
-          kind = .deadline
+        do throws(StoreError) {
+          kind = try Self.difference(&records, a, b)
+        } catch {
+          guard error.code == .damaged else { throw error }
+          kind = .damaged
+          damage = damage ?? error
         }
         (one, other) = (one + 1, other + 1)
       }
@@ -65,13 +69,22 @@ package struct Difference {
     }
   }
 
-  /// As they are stored, so that entries that only a newer version understands can be compared too.
+  private static func difference(
+    _ records: inout [LocatedRecords], _ a: LiveEntries.Location, _ b: LiveEntries.Location
+  ) throws(StoreError) -> Kind? {
+    guard a.valueByteCount == b.valueByteCount, try areEqual(&records, a, b) else { return .value }
+    return a.deadline == b.deadline ? nil : .deadline
+  }
+
+  /// Those that only a newer version understands, as they are stored.
   private static func areEqual(
     _ records: inout [LocatedRecords], _ a: LiveEntries.Location, _ b: LiveEntries.Location
   ) throws(StoreError) -> Bool {
     let first = try records[0].record(at: a, isNextNear: false)
     let second = try records[1].record(at: b, isNextNear: false)
-    return first.value.isEqual(to: second.value) && first.header.encoding == second.header.encoding
+    let isSameKind =
+      first.header.isUnderstood && second.header.isUnderstood || first.header.encoding == second.header.encoding
+    return isSameKind && first.value.isEqual(to: second.value)
   }
 
   package var isEmpty: Bool { counts.isEmpty }
@@ -80,5 +93,6 @@ package struct Difference {
     func count(_ kind: Kind) -> Int { counts[kind] ?? 0 }
     return "\(same) the same, \(count(.onlyInFirst)) only in the first, \(count(.onlyInSecond)) only in the second, "
       + "\(count(.value)) with another value, \(count(.deadline)) with another deadline"
+      + (damage == nil ? "" : ", \(count(.damaged)) with a damaged value")
   }
 }

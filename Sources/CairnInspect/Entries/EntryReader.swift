@@ -5,7 +5,7 @@ package struct EntryReader {
   package enum Order: Sendable {
     /// Of the keys' bytes.
     case key
-    /// In which they were put, which is the order of the log.
+    /// In which they were put: the order of the log, but for what compaction has moved.
     case version
   }
 
@@ -15,8 +15,8 @@ package struct EntryReader {
   package let damage: StoreError?
   /// The newest operation that was read.
   package let lastSequence: UInt64
-  /// The first live entry that was left out because its value cannot be read by this version.
-  package private(set) var notUnderstood: StoreError?
+  /// Of the first live entry that was left out: its value is damaged, or cannot be read by this version.
+  package private(set) var leftOut: StoreError?
   private var records: LocatedRecords
 
   /// Reads the whole log.
@@ -24,7 +24,7 @@ package struct EntryReader {
     _ store: StoreDirectory, filter: KeyFilter, progress: (any ProgressListener)? = nil
   ) throws(StoreError) {
     let checkpoint = try CheckpointFile.load(store).file
-    var walk = LogWalk(store, depth: .records, checkpoint: checkpoint, visitor: try LiveEntries(filter))
+    var walk = try LogWalk(store, depth: .records, checkpoint: checkpoint, visitor: try LiveEntries(filter))
     walk.progress = progress
     try walk.run()
     self.store = store
@@ -39,7 +39,7 @@ package struct EntryReader {
     let record: LogRecord
     package var key: [UInt8] { record.key.array() }
     package var value: [UInt8] { record.value.array() }
-    package var version: UInt64 { record.header.sequence }
+    package var version: UInt64 { record.version }
     package var deadline: Int64? { record.deadline }
 
     /// Without a copy.
@@ -54,17 +54,19 @@ package struct EntryReader {
     return live.table.values.count { $0.isLive(at: now) }
   }
 
-  /// Bytes of the records of all entries that are there.
-  var liveBytes: Int {
+  /// Bytes of the values of all entries that are there, as they were put.
+  var valueBytes: Int {
     let now = SystemClock().wallMilliseconds()
-    return live.table.values.reduce(0) { $0 + ($1.isLive(at: now) ? $1.byteCount : 0) }
+    return live.table.values.reduce(0) { $0 &+ ($1.isLive(at: now) ? $1.valueByteCount : 0) }
   }
 
   /// Calls `body` with the entries that are not expired until it returns `false`.
   ///
-  /// - Parameter keysOnly: `body` does not look at values, so that those that are not understood do not matter.
+  /// - Parameters:
+  ///   - keysOnly: `body` does not look at values, so that those that are not understood do not matter.
+  ///   - step: every so many entries, one; the others are not read.
   package mutating func forEach(
-    _ order: Order = .key, keysOnly: Bool = false, progress: (any ProgressListener)? = nil,
+    _ order: Order = .key, keysOnly: Bool = false, step: Int = 1, progress: (any ProgressListener)? = nil,
     _ body: (Entry) throws(StoreError) -> Bool
   ) throws(StoreError) {
     let now = SystemClock().wallMilliseconds()
@@ -74,16 +76,22 @@ package struct EntryReader {
       locations = live.table.sorted { $0.isLive(at: now) }.map { live.table.values[$0] }
     case .version:
       locations = live.table.values.filter { $0.isLive(at: now) }
-      locations.sort { $0.place < $1.place }
+      locations.sort { ($0.version, $0.place) < ($1.version, $1.place) }
     }
-    for (done, location) in locations.enumerated() {
-      if done % 1024 == 0 { try progress?.advance(to: done, of: locations.count) }
-      let entry = try entry(at: location, isNextNear: order == .version)
-      guard keysOnly || entry.record.header.isUnderstood else {
-        if notUnderstood == nil { notUnderstood = notUnderstood(location) }
+    for done in stride(from: 0, to: locations.count, by: step) {
+      let location = locations[done]
+      if done / step % 1024 == 0 { try progress?.advance(to: done, of: locations.count) }
+      let found: Entry
+      do throws(StoreError) {
+        found = try entry(at: location, isNextNear: order == .version && step == 1, keysOnly: keysOnly)
+        if !keysOnly && !found.record.header.isUnderstood { throw notUnderstood(location) }
+      } catch {
+        guard error.code == .damaged || error.code == .unsupportedFormat else { throw error }
+        // Damage is worse than what is new.
+        if leftOut?.code != .damaged && (leftOut == nil || error.code == .damaged) { leftOut = error }
         continue
       }
-      if try !body(entry) { return }
+      if try !body(found) { return }
     }
   }
 
@@ -100,8 +108,10 @@ package struct EntryReader {
     return true
   }
 
-  private mutating func entry(at location: LiveEntries.Location, isNextNear: Bool) throws(StoreError) -> Entry {
-    Entry(record: try records.record(at: location, isNextNear: isNextNear))
+  private mutating func entry(
+    at location: LiveEntries.Location, isNextNear: Bool, keysOnly: Bool = false
+  ) throws(StoreError) -> Entry {
+    Entry(record: try records.record(at: location, isNextNear: isNextNear, keysOnly: keysOnly))
   }
 
   private func notUnderstood(_ location: LiveEntries.Location) -> StoreError {

@@ -30,28 +30,35 @@ package struct EntryWriter {
 
   package mutating func write(_ entry: EntryReader.Entry) throws(StoreError) {
     let record = entry.record
+    try write(record.key, record.value, record.version, record.deadline)
+  }
+
+  package mutating func write(
+    _ key: MemoryView, _ value: MemoryView, _ version: UInt64, _ deadline: Int64?
+  ) throws(StoreError) {
     switch format {
-    case .text: try write(record) { Escaping.text($0) }
-    case .hex: try write(record) { Escaping.hex($0) }
+    case .text: try write(key, value) { Escaping.text($0) }
+    case .hex: try write(key, value) { Escaping.hex($0) }
     case .json:
-      DumpLine.appendStart(record.key, to: &pending)
+      DumpLine.appendStart(key, to: &pending)
       if !keysOnly {
         pending.append(", ")
-        var value = JSONText.Member("value", record.value)
+        var value = JSONText.Member("value", value)
         while value.appendPiece(to: &pending) { try handOver() }
       }
-      DumpLine.appendEnd(record.header.sequence, record.deadline, to: &pending)
+      DumpLine.appendEnd(version, deadline, to: &pending)
     }
     pending.append(UInt8(ascii: "\n"))
     try sink.write(pending)
     pending.removeAll(keepingCapacity: true)
   }
 
-  private mutating func write(_ record: LogRecord, _ text: ([UInt8]) -> String) throws(StoreError) {
-    pending += text(record.key.array()).utf8
+  private mutating func write(
+    _ key: MemoryView, _ value: MemoryView, _ text: ([UInt8]) -> String
+  ) throws(StoreError) {
+    pending += text(key.array()).utf8
     if keysOnly { return }
     pending.append(UInt8(ascii: "\t"))
-    let value = record.value
     var at = 0
     while at < value.count {
       let end = value.lend { (bytes: RawSpan) -> Int in

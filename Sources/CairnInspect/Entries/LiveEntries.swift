@@ -26,12 +26,27 @@ struct LiveEntries: LogVisitor {
     let offset: Int
     let byteCount: Int
     let valueByteCount: Int
+    /// Of the value, as it stands in the log.
+    let storedByteCount: Int
     let sequence: UInt64
+    let version: UInt64
     /// Milliseconds since 1970; `.max`: never.
     let deadline: Int64
     let isPut: Bool
 
     var place: LogPlace { LogPlace(segment: segment, offset: offset) }
+
+    init(_ record: LogRecord, segment: UInt64) {
+      self.segment = segment
+      offset = record.offset
+      byteCount = record.bytes.count
+      valueByteCount = record.valueByteCount
+      storedByteCount = record.header.valueByteCount
+      sequence = record.header.sequence
+      version = record.version
+      deadline = record.deadline ?? .max
+      isPut = record.header.kind == RecordHeader.Kind.put
+    }
 
     /// Whether the entry is there at a moment.
     func isLive(at now: Int64) -> Bool { isPut && deadline > now }
@@ -50,12 +65,8 @@ struct LiveEntries: LogVisitor {
   mutating func add(_ record: LogRecord, segment: UInt64) throws(StoreError) {
     let key = record.key
     guard filter.matches(key) else { return }
-    let header = record.header
-    let location = Location(
-      segment: segment, offset: record.offset, byteCount: record.bytes.count,
-      valueByteCount: header.valueByteCount, sequence: header.sequence, deadline: record.deadline ?? .max,
-      isPut: header.kind == RecordHeader.Kind.put)
-    if pending.isEmpty && header.flags & RecordHeader.Flags.moreFollows == 0 {
+    let location = Location(record, segment: segment)
+    if pending.isEmpty && record.header.flags & RecordHeader.Flags.moreFollows == 0 {
       try table.set(location, for: key)
     } else {
       pending.append((key.array(), location))
@@ -68,4 +79,6 @@ struct LiveEntries: LogVisitor {
   }
 
   mutating func drop() { pending.removeAll(keepingCapacity: true) }
+
+  mutating func restart() throws(StoreError) { self = try LiveEntries(filter) }
 }

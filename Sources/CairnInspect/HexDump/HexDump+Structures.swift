@@ -29,6 +29,43 @@ extension HexDump {
     try addNumber("length", 20, 4)
   }
 
+  // MARK: SPEC 3.2
+
+  mutating func takeGone(_ offset: Int) throws(StoreError) {
+    let start = GoneSegments.headerBytes
+    guard window.byteCount >= start else { return try takeBytes("a list of segments that are gone, cut short", offset) }
+    if offset < start { return try takeGoneHeader() }
+    let at = start + (offset - start) / GoneSegments.rangeBytes * GoneSegments.rangeBytes
+    guard at + GoneSegments.rangeBytes <= window.byteCount else {
+      return try takeBytes("bytes behind the ranges of segments that are gone", offset)
+    }
+    begin("range of segments that are gone", isIntact: try word(56) == rangesChecksum())
+    try addNumber("first", at)
+    try addNumber("last", at + 8)
+    try addNumber("previous end", at + 16)
+    add("previous checksum", at + 24, 8, String(hex: try word(at + 24)))
+  }
+
+  /// `nil` if there cannot be as many ranges as the file has bytes for.
+  private func rangesChecksum() throws(StoreError) -> UInt64? {
+    let byteCount = window.byteCount - GoneSegments.headerBytes
+    guard byteCount <= GoneSegments.rangesMax * GoneSegments.rangeBytes else { return nil }
+    return try window.bytes(at: GoneSegments.headerBytes, byteCount)?.hash(seed: 0)
+  }
+
+  private mutating func takeGoneHeader() throws(StoreError) {
+    try addBeginning(of: "list of segments that are gone")
+    add("store", 24, 16, String(hex: try word(24)) + String(hex: try word(32)))
+    try addNumber("history", 40)
+    try addNumber("ranges", 48)
+    let (stored, computed) = (try word(56), try rangesChecksum())
+    add("ranges checksum", 56, 8, String(hex: stored) + (computed == stored ? ", as it should be" : ", not theirs"))
+    add("features", 64, 8, String(hex: try word(64)))
+    add("reserved", 72, 48)
+    try addChecksum(120, try window.bytes(at: 0, 120)?.hash(seed: 0))
+    if computed != stored { begin(title, isIntact: false) }
+  }
+
   // MARK: SPEC 3, 4
 
   mutating func takeSegment(_ offset: Int) throws(StoreError) {
@@ -99,6 +136,16 @@ extension HexDump {
       try addTime("deadline", place)
       (place, fields) = (place + 8, fields - 8)
     }
+    if header.flags & RecordHeader.Flags.version != 0 && fields >= 8 {
+      try addNumber("version", place)
+      (place, fields) = (place + 8, fields - 8)
+    }
+    if header.kind == RecordHeader.Kind.earlier && fields >= RecordHeader.replacementItemBytes {
+      try addNumber("item", place)
+      try addNumber("replaced by", place + 8)
+      try addTime("replaced", place + 16)
+      (place, fields) = (place + RecordHeader.replacementItemBytes, fields - RecordHeader.replacementItemBytes)
+    }
     if fields > 0 { add("extension", place, fields) }
     if header.keyByteCount > 0 { add("key", at + header.keyOffset, header.keyByteCount) }
     try addValue(at + header.valueOffset, header)
@@ -132,6 +179,8 @@ extension HexDump {
     case RecordHeader.Kind.delete: "remove"
     case RecordHeader.Kind.seal: "seal"
     case RecordHeader.Kind.link: "link"
+    case RecordHeader.Kind.dictionary: "129, dictionary"
+    case RecordHeader.Kind.earlier: "130, earlier version"
     default: "\(kind), of a newer version" + (kind & RecordHeader.Kind.skippable != 0 ? ", may be skipped" : "")
     }
   }
@@ -141,6 +190,7 @@ extension HexDump {
       switch UInt16(1) << UInt16(bit) {
       case RecordHeader.Flags.moreFollows: "more follows"
       case RecordHeader.Flags.expiry: "expiry"
+      case RecordHeader.Flags.version: "version"
       case RecordHeader.Flags.earlierDurable: "earlier segments durable"
       default: "bit \(bit)"
       }
@@ -236,5 +286,6 @@ extension HexDump {
     try addNumber("live bytes", at + 24)
     try addNumber("first sequence", at + 32)
     try addNumber("slot", at + 40)
+    try addNumber("remove bytes", at + 48)
   }
 }

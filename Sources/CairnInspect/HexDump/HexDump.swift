@@ -47,6 +47,8 @@ package struct HexDump {
       try takeSegment(offset)
     } else if words == Magic.checkpoint {
       try takeCheckpoint(offset)
+    } else if words == Magic.gone {
+      try takeGone(offset)
     } else if StoreDirectory.hasChecksums(name) {
       try takeBytes("bytes of a file that begins as none of a store does", offset)
     } else {

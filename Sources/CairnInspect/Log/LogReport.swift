@@ -35,6 +35,9 @@ struct SegmentReport: Equatable, Sendable {
 /// What reading the log has found.
 struct LogReport {
   var segments: [SegmentReport] = []
+  /// Segments that compaction has taken away, and those of them whose files are still there.
+  var gone: GoneSegments?
+  var leftOver: [UInt64] = []
   var findings = Findings()
   var lastSequence: UInt64 = 0
   var epoch: UInt64 = 0
@@ -45,8 +48,12 @@ struct LogReport {
   /// Records of all kinds whose checksum was right, and their bytes.
   var records = 0
   var recordBytes = 0
+  /// What each record of a dictionary takes.
+  var dictionaryBytes: [Int] = []
 
   var damage: Finding? { findings.first(.damaged) }
+  /// Why there may be more in the log than was read.
+  var obstacle: Finding? { damage ?? findings.first(.notUnderstood) }
 }
 
 /// Is told what the log says, in order.
@@ -59,6 +66,8 @@ protocol LogVisitor {
   mutating func drop()
   /// A record that is no operation.
   mutating func mark(_ record: LogRecord, segment: UInt64) throws(StoreError)
+  /// The log is read from its beginning again: nothing counts of what was told before.
+  mutating func restart() throws(StoreError)
 }
 
 extension LogVisitor {
@@ -70,4 +79,5 @@ struct NoVisitor: LogVisitor {
   mutating func add(_ record: LogRecord, segment: UInt64) {}
   mutating func commit() {}
   mutating func drop() {}
+  mutating func restart() {}
 }

@@ -20,10 +20,14 @@ extension LogWalk {
   }
 
   mutating func judge(
-    _ reader: SegmentReader, _ link: SegmentLink?, _ next: inout Opened, _ limit: Int
+    _ reader: SegmentReader, _ claim: Claim?, _ next: inout Opened, _ limit: Int
   ) throws(StoreError) -> Verdict {
     let (end, hole) = (cursor.end, cursor.hole)
-    let later = numbers.filter { $0 > reader.number }
+    let later = list.numbers.filter { $0 > reader.number }
+    if list.finding != nil && !next.exists && !later.isEmpty && cursor.refusal == nil {
+      // Whether anything is missing here, nothing tells.
+      return .damaged(nil)
+    }
     if cursor.rest == nil { cursor.rest = try store.byteCountOfSegments(from: reader.number) }
     var reach = SegmentReader.Reach(
       after: cursor.batch?.sequence ?? cursor.sequence, byteCount: (cursor.rest ?? 0) &- end)
@@ -31,10 +35,12 @@ extension LogWalk {
     var proof: String?
     if let checkpoint, LogPlace(segment: reader.number, offset: end) < checkpoint.covered {
       proof = "the checkpoint covers it"
-    } else if let link, UInt64(end) < link.value.previousDurable {
+    } else if let claim, UInt64(end) < claim.durable {
       proof = "the next segment tells that it was on the disk"
-    } else if let link, cursor.batch == nil, UInt64(end) == link.value.previousEnd {
+    } else if let claim, cursor.batch == nil, UInt64(end) == claim.end {
       proof = "the next segment was linked to another record"
+    } else if next.exists && list.isAnyGone(after: reader.number) {
+      proof = "segments behind it have been compacted"
     } else if end < cursor.vouched {
       proof = "what follows tells that it was on the disk"
     }
@@ -60,17 +66,17 @@ extension LogWalk {
       return noteDamage(reader, limit, proof, behind)
     }
     // The seal names the segment after it, which was there before the seal was written.
-    if !next.exists && (cursor.isContinued || !later.isEmpty) {
+    if !next.exists && (cursor.isContinued || !later.isEmpty || list.isAnyGone(after: reader.number)) {
       noteMissing(reader.number &+ 1)
       return .damaged(nil)
     }
     if next.isAstray || next.exists && next.reader == nil { return .damaged(behind.next) }
     // The power failed before this segment was on the disk, though later ones already were: the log ends here. Or the
     // next one was made in advance and has not been used yet.
-    let isUnused = link == nil && later.count <= 1
+    let isUnused = claim == nil && later.count <= 1
     if isUnused, try next.reader?.link() != nil { return .again }
     try noteUnused(later, isUnused ? .unused : .void)
-    return .end(tornBytes: link == nil ? behind.usedEnd - end : max(0, limit - end))
+    return .end(tornBytes: claim == nil ? behind.usedEnd - end : max(0, limit - end))
   }
 
   private mutating func noteDamage(

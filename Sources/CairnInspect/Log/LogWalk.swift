@@ -4,7 +4,8 @@ internal import Cairn
 /// comes to the same state by another way, and changes nothing.
 ///
 /// A writer may be at work meanwhile. What it adds after a place has been read is not seen; everything seen is a state
-/// that the store was in.
+/// that the store was in. If it takes away segments before they have been read, reading begins again: what comes before
+/// them may have come to its end in them.
 struct LogWalk<Visitor: LogVisitor> {
   enum Depth {
     /// Sealed segments are not read: what the links between them say is believed.
@@ -18,13 +19,14 @@ struct LogWalk<Visitor: LogVisitor> {
   let store: StoreDirectory
   let depth: Depth
   /// Tells how much of the log was on the disk.
-  let checkpoint: CheckpointFile?
+  private(set) var checkpoint: CheckpointFile?
   var visitor: Visitor
   var report = LogReport()
-  /// The segments that were there at the start.
-  var numbers: [UInt64] = []
+  /// The segments that were there when it was looked last.
+  var list: SegmentList
   var cursor = Cursor()
   var progress: (any ProgressListener)?
+  private let decompressing = CodecWork()
   /// Entries whose time was up by then concern nobody.
   private let now = SystemClock().wallMilliseconds()
   /// Bytes of all segments, and of those that have been read.
@@ -32,8 +34,12 @@ struct LogWalk<Visitor: LogVisitor> {
   /// Segments behind the end of the log.
   var unused: [SegmentReport] = []
 
-  init(_ store: StoreDirectory, depth: Depth, checkpoint: CheckpointFile?, visitor: Visitor) {
+  /// - Parameter checkpoint: that was loaded before.
+  init(
+    _ store: StoreDirectory, depth: Depth, checkpoint: CheckpointFile?, visitor: Visitor
+  ) throws(StoreError) {
     self.store = store
+    list = try store.segments(isHolding: true)
     self.depth = depth
     self.checkpoint = checkpoint
     self.visitor = visitor
@@ -73,29 +79,53 @@ struct LogWalk<Visitor: LogVisitor> {
     var isAstray = false
   }
 
+  static var attempts: Int { 10 }
+
+  /// - Throws: `.historyGone` if a writer takes segments away faster than they are read.
   mutating func run() throws(StoreError) {
-    numbers = try store.segmentNumbers()
+    for _ in 1..<Self.attempts {
+      do throws(StoreError) { return try runOnce() } catch {
+        guard error.code == .historyGone else { throw error }
+        list = try store.segments(isHolding: true)
+        (report, cursor, unused, byteCounts) = (LogReport(), Cursor(), [], (0, 0))
+        try visitor.restart()
+      }
+    }
+    try runOnce()
+  }
+
+  private mutating func runOnce() throws(StoreError) {
+    // Compaction came after it was loaded.
+    if let header = checkpoint?.header, list.gone.history > header.startSequence { checkpoint = nil }
+    report.gone = list.gone
+    report.leftOver = list.leftOver
+    if let finding = list.finding {
+      report.findings.add(finding)
+      // What is there may have come to its end in what is gone.
+      if depth != .everything { return }
+    }
     if progress != nil { byteCounts.all = try store.byteCountOfSegments() }
-    guard let first = numbers.first else {
+    guard let first = list.numbers.first else {
       return note(.damaged, "the store has no segments", store.path)
     }
-    var opened = try open(first)
-    if first != 1 {
-      noteMissing(1)
-    } else if let reader = opened.reader, let previous = try reader.link()?.value.previous, previous != 0 {
+    var opened = try openNext(after: 0)
+    if case .missing = list.order(0, first, nil) {
+      noteMissing(1, upTo: first)
+      cursor.isAdrift = depth == .everything
+    } else if first == 1, let reader = opened.reader, let previous = try reader.link()?.value.previous, previous != 0 {
       note(
         .damaged, "the first segment says that it follows another one", reader.path, SegmentHeader.recordsStart)
     }
     // A log that has lost its beginning cannot be understood by its sequences, but it can be checked.
-    cursor.isAdrift = report.damage != nil && depth == .everything
+    if report.damage != nil { cursor.isAdrift = depth == .everything }
     while true {
-      var next = try open(opened.number &+ 1)
+      var next = try openNext(after: opened.number)
       var isGoingOn = depth == .everything
       if let reader = opened.reader { isGoingOn = try read(reader, &next) }
       report.lastSequence = cursor.sequence
       guard isGoingOn else { break }
       if !next.exists {
-        guard let later = numbers.first(where: { $0 > opened.number }) else { break }
+        guard let later = list.next(after: opened.number) else { break }
         noteMissing(next.number, upTo: later)
         if depth != .everything { break }
         next = try open(later)
@@ -106,14 +136,16 @@ struct LogWalk<Visitor: LogVisitor> {
     report.segments += unused
     try checkLastRecord()
     report.isWhole =
-      report.damage == nil && report.segments.count == numbers.count
+      report.damage == nil && list.finding == nil && report.segments.count == list.numbers.count
       && report.segments.allSatisfy { $0.ending != .damaged }
     report.isClosed = report.isClosed && report.damage == nil
   }
 
   /// What the checkpoint covers must be in the log, up to its end (F1-CHK-002).
   private mutating func checkLastRecord() throws(StoreError) {
-    guard let checkpoint, report.damage == nil, try !checkpoint.isLastRecordThere(in: store) else { return }
+    guard let checkpoint, !list.isGone(checkpoint.header.endSegment), report.damage == nil,
+      try !checkpoint.isLastRecordThere(in: store)
+    else { return }
     note(
       .damaged,
       "the log is not the one that the checkpoint covers: it is damaged, or older than the checkpoint (then remove "
@@ -142,41 +174,30 @@ struct LogWalk<Visitor: LogVisitor> {
     report.findings.add(Finding(severity, message, file: file, at: offset))
   }
 
-  mutating func noteMissing(_ number: UInt64, upTo later: UInt64? = nil) {
-    let count = (later ?? number &+ 1) &- number
-    let what = count == 1 ? "a segment is missing" : "\(count) segments are missing, from this one on"
-    note(.damaged, what, store.filePath(SegmentHeader.name(number)))
-  }
-
   // MARK: One segment
 
   /// Returns whether the log goes on in the next segment.
   private mutating func read(_ reader: SegmentReader, _ next: inout Opened) throws(StoreError) -> Bool {
-    var link = try link(to: reader, in: &next)
-    begin(reader)
-    if depth == .ends, let link, link.value.previousEnd <= reader.byteCount {
-      try skip(reader, to: link)
-      return true
-    }
+    var claim = try claim(reader, &next)
+    try begin(reader)
+    if depth == .ends, let claim, claim.end <= reader.byteCount, try skip(reader, to: claim) { return true }
     while true {
       var limit = reader.byteCount
-      if let link { limit = Int(min(link.value.previousEnd, UInt64(limit))) }
+      if let claim { limit = Int(min(claim.end, UInt64(limit))) }
       try readRecords(reader, upTo: limit)
-      if link == nil && cursor.isContinued {
+      if claim == nil && cursor.isContinued {
         // The next segment was begun before the seal was written, but after we looked, if a writer is at work.
-        if !next.exists { next = try open(reader.number &+ 1) }
-        link = try self.link(to: reader, in: &next)
+        if !next.exists { next = try openNext(after: reader.number) }
+        claim = try self.claim(reader, &next)
       }
-      if let link, cursor.batch == nil, cursor.hole == link.value.previousEnd,
-        cursor.checksum == link.value.previousChecksum
-      {
+      if let claim, cursor.batch == nil, cursor.hole == claim.end, cursor.checksum == claim.checksum {
         finish(cursor.isContinued ? .continued : cursor.isClosed ? .closed : .cut)
         return true
       }
-      switch try judge(reader, link, &next, limit) {
+      switch try judge(reader, claim, &next, limit) {
       case .again:
         reader.forget()
-        link = try self.link(to: reader, in: &next)
+        claim = try self.claim(reader, &next)
       case .end(let tornBytes):
         finish(cursor.isClosed ? .closed : .open(tornBytes: tornBytes))
         report.isClosed = cursor.isClosed && cursor.hole == reader.fileByteCount && !next.exists
@@ -195,7 +216,8 @@ struct LogWalk<Visitor: LogVisitor> {
     }
   }
 
-  private mutating func begin(_ reader: SegmentReader) {
+  private mutating func begin(_ reader: SegmentReader) throws(StoreError) {
+    try enter(reader)
     var segment = SegmentReport(number: reader.number)
     segment.byteCount = reader.fileByteCount
     segment.epoch = reader.header.epoch
@@ -210,7 +232,7 @@ struct LogWalk<Visitor: LogVisitor> {
     (cursor.vouched, cursor.budget, cursor.rest) = (0, nil, nil)
   }
 
-  private mutating func finish(_ ending: SegmentReport.Ending) {
+  mutating func finish(_ ending: SegmentReport.Ending) {
     let end = cursor.end
     dropBatch()
     let last = report.segments.count - 1
@@ -218,30 +240,6 @@ struct LogWalk<Visitor: LogVisitor> {
     report.segments[last].lastSequence = cursor.sequence
     report.segments[last].ending = ending
     byteCounts.read &+= report.segments[last].byteCount
-  }
-
-  /// Believes a link instead of reading the segment before it.
-  private mutating func skip(_ reader: SegmentReader, to link: SegmentLink) throws(StoreError) {
-    report.segments[report.segments.count - 1].operations = Int(truncatingIfNeeded: link.sequence &- cursor.sequence)
-    cursor.sequence = link.sequence
-    cursor.checksum = link.value.previousChecksum
-    cursor.hole = Int(link.value.previousEnd)
-    let sealStart = cursor.hole - RecordHeader.byteCount - SealValue.byteCount
-    let last = try reader.record(at: max(sealStart, SegmentHeader.recordsStart), upTo: cursor.hole, readAhead: 4096)
-    let seal = last.flatMap { $0.header.kind == RecordHeader.Kind.seal ? SealValue(decoding: $0.value) : nil }
-    finish(seal.map { $0.reason == SealValue.Reason.closed ? .closed : .continued } ?? .cut)
-  }
-
-  /// The link of the next segment, if it leads here.
-  private mutating func link(to reader: SegmentReader, in next: inout Opened) throws(StoreError) -> SegmentLink? {
-    guard !next.isAstray, let following = next.reader, let link = try following.link() else { return nil }
-    guard link.value.follows(reader.number) else {
-      note(
-        .damaged, "the segment does not follow the one before it", following.path, SegmentHeader.recordsStart)
-      next.isAstray = true
-      return nil
-    }
-    return link
   }
 
   // MARK: Records
@@ -265,6 +263,8 @@ struct LogWalk<Visitor: LogVisitor> {
     if !header.isKnownKind {
       guard header.isSkippable else { throw unknown("records of the kind \(header.kind)", record, reader) }
       guard !isFirst else { return refuse("a segment begins without a link") }
+      if header.kind == RecordHeader.Kind.dictionary { report.dictionaryBytes.append(record.bytes.count) }
+      if record.isEarlier { try checkValue(record, reader) }
       try visitor.mark(record, segment: reader.number)
       return true
     }
@@ -291,6 +291,14 @@ struct LogWalk<Visitor: LogVisitor> {
     return true
   }
 
+  /// As with checksums, whoever still asks for the entry: bytes have changed, or were never what they should be.
+  private mutating func checkValue(_ record: LogRecord, _ reader: SegmentReader) throws(StoreError) {
+    guard record.isCompressed && record.header.isUnderstood && depth == .everything else { return }
+    if try !decompressing.isWhole(record) {
+      note(.damaged, "a value cannot be decompressed", reader.path, record.offset)
+    }
+  }
+
   private func unknown(_ what: String, _ record: LogRecord, _ reader: SegmentReader) -> StoreError {
     StoreError(
       .unsupportedFormat, "the log holds \(what), of a newer version", file: reader.path, byteOffset: record.offset)
@@ -307,6 +315,9 @@ struct LogWalk<Visitor: LogVisitor> {
     guard header.keyByteCount > 0, header.hasItsFields else {
       return refuse("a record has no key, or not its fields")
     }
+    guard record.hasPossibleVersion else {
+      return refuse("a record has the version \(record.version), which it cannot have")
+    }
     guard !isFirst else { return refuse("a segment begins without a link") }
     guard record.offset < SegmentHeader.operationsEnd else {
       return refuse("a record begins beyond the limit of a segment")
@@ -315,6 +326,7 @@ struct LogWalk<Visitor: LogVisitor> {
     if isNew && depth == .everything {
       note(.notUnderstood, "a record uses a feature of a newer version", reader.path, record.offset)
     }
+    try checkValue(record, reader)
     let isContinued = header.flags & RecordHeader.Flags.moreFollows != 0
     if isContinued && cursor.batch == nil { cursor.batch = (record.offset, cursor.sequence, 0) }
     cursor.sequence = header.sequence

@@ -5,11 +5,51 @@ struct LogRecord {
   let header: RecordHeader
   let offset: Int
   let bytes: MemoryView
+  /// Of its segment, if the value needs it and there is one that can be used.
+  var dictionary: ValueDictionary?
+  /// The value of a put that is stored compressed, once somebody has seen to that.
+  var decompressed: MemoryView?
 
   var end: Int { offset + bytes.count }
   var key: MemoryView { bytes.slice(header.keyOffset, header.keyByteCount) }
-  var value: MemoryView { bytes.slice(header.valueOffset, header.valueByteCount) }
+  /// As it stands in the log.
+  var storedValue: MemoryView { bytes.slice(header.valueOffset, header.valueByteCount) }
+  var value: MemoryView { decompressed ?? storedValue }
+  var isCompressed: Bool {
+    (header.kind == RecordHeader.Kind.put || isEarlier) && header.codec == RecordHeader.Codec.zstd
+  }
+  /// Whether it is about a key.
+  var hasKey: Bool { header.isOperation || isEarlier }
+  /// An earlier version of an entry (SPEC 4.7).
+  var isEarlier: Bool { header.isEarlier }
+  /// What has replaced or removed it.
+  var replacement: (version: UInt64, time: Int64)? { isEarlier ? header.replacement(bytes, at: 0) : nil }
+  /// Of the value as it was put; of one that is not understood, as it is stored.
+  var valueByteCount: Int {
+    guard isCompressed && header.isUnderstood else { return header.valueByteCount }
+    return ValueCodec.byteCount(of: storedValue, isBare: header.dictionary != 0) ?? header.valueByteCount
+  }
   var deadline: Int64? { header.deadline(bytes, at: 0) }
+  /// Of the entry; of a remove, what it has removed is older.
+  var version: UInt64 { header.version(bytes, at: 0) }
+  /// Whether the version is another one than the record's place in the log tells: it was moved by compaction.
+  var isMoved: Bool { header.isOperation && header.flags & RecordHeader.Flags.version != 0 }
+  /// F1-REC-023.
+  var hasPossibleVersion: Bool { version > 0 && version <= header.sequence }
+}
+
+extension CodecWork {
+  /// The value of a record; `nil` if it cannot be decompressed.
+  func decompress(_ record: LogRecord) throws(StoreError) -> MemoryView? {
+    if record.header.dictionary != 0 && record.dictionary == nil { return nil }
+    return try decompress(record.storedValue, record.dictionary?.prepared)
+  }
+
+  /// The same without the value, in little memory.
+  func isWhole(_ record: LogRecord) throws(StoreError) -> Bool {
+    if record.header.dictionary != 0 && record.dictionary == nil { return false }
+    return try isWhole(record.storedValue, record.dictionary?.prepared)
+  }
 }
 
 /// What the first record of a segment says about the one before (SPEC 4.4).
@@ -30,6 +70,9 @@ final class SegmentReader {
   /// The length of the file, also if that is more than is read.
   let fileByteCount: Int
   private let window: FileWindow
+  /// The segment's own, once a record needs it.
+  private var dictionary: ValueDictionary?
+  private var hasLookedForDictionary = false
 
   var byteCount: Int { window.byteCount }
 
@@ -38,7 +81,7 @@ final class SegmentReader {
   /// - Parameter salt: what is known of it otherwise, in case that the header is damaged; `nil`: then it cannot be
   ///   read. Who gives it also goes on behind what the disk cannot read.
   init?(_ number: UInt64, in store: StoreDirectory, salt: UInt64? = nil) throws(StoreError) {
-    guard let file = try store.directory.open(SegmentHeader.name(number), forWriting: false) else { return nil }
+    guard let file = try store.openSegment(number) else { return nil }
     fileByteCount = try file.byteCount()
     window = FileWindow(file, byteCount: min(fileByteCount, Self.byteCountMax))
     window.isForgiving = salt != nil
@@ -60,7 +103,7 @@ final class SegmentReader {
 
   /// The salt as it stands in a header that may be damaged. A wrong one does no harm: no record verifies with it.
   static func salt(of number: UInt64, in store: StoreDirectory) throws(StoreError) -> UInt64? {
-    guard let file = try store.directory.open(SegmentHeader.name(number), forWriting: false) else { return nil }
+    guard let file = try store.openSegment(number) else { return nil }
     let window = FileWindow(file, byteCount: try file.byteCount())
     return try window.bytes(at: 0, SegmentHeader.byteCount, readAhead: 0)?.load(
       SegmentHeader.saltOffset, as: UInt64.self)
@@ -81,7 +124,28 @@ final class SegmentReader {
       let header = RecordHeader(decoding: bytes, at: 0), header.recordByteCount == claimed,
       header.isIntact(bytes, offset: offset, salt: self.header.salt)
     else { return nil }
-    return LogRecord(header: header, offset: offset, bytes: bytes)
+    if header.dictionary != 0 && !hasLookedForDictionary {
+      hasLookedForDictionary = true
+      dictionary = try readDictionary()
+      return try record(at: offset, upTo: limit, readAhead: readAhead)
+    }
+    return LogRecord(
+      header: header, offset: offset, bytes: bytes, dictionary: header.dictionary == 0 ? nil : dictionary)
+  }
+
+  /// SPEC 4.6.
+  private func readDictionary() throws(StoreError) -> ValueDictionary? {
+    guard let link = try record(at: SegmentHeader.recordsStart, upTo: byteCount),
+      link.header.kind == RecordHeader.Kind.link
+    else { return nil }
+    let at = link.end
+    // What is too long is not even read.
+    guard let start = try window.bytes(at: at, min(RecordHeader.byteCount, max(0, byteCount - at))),
+      start.count == RecordHeader.byteCount, let claimed = Self.claimedByteCount(start),
+      claimed <= DictionaryRecord.valueBytesMax + RecordHeader.byteCount * Store.Limits.keyBytes / 16,
+      let record = try record(at: at, upTo: byteCount), DictionaryRecord.isOne(record.header, at: at, linkEnd: at)
+    else { return nil }
+    return try ValueDictionary(stored: record.storedValue, codec: record.header.codec)
   }
 
   /// Reads a record in pieces.
@@ -116,7 +180,7 @@ final class SegmentReader {
     window.forget()
     defer { window.forget() }
     guard let record = try record(at: SegmentHeader.recordsStart, upTo: byteCount, readAhead: 4096),
-      record.header.kind == RecordHeader.Kind.link, let value = LinkValue(decoding: record.value)
+      record.header.kind == RecordHeader.Kind.link, let value = LinkValue(decoding: record.storedValue)
     else { return nil }
     return SegmentLink(value: value, sequence: record.header.sequence)
   }

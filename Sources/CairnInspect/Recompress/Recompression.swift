@@ -34,15 +34,15 @@ package struct Recompression {
     if let error = reader.damage { throw error }
     storeValues = reader.count
     var (training, trying): ([[UInt8]], [[UInt8]]) = ([], [])
-    let step = max(1, reader.liveBytes / max(1, sampleBytes))
-    var number = 0
-    try reader.forEach(.version) { (entry) throws(StoreError) in
-      defer { number += 1 }
+    let step = max(1, reader.valueBytes / max(1, sampleBytes))
+    var isTried = false
+    try reader.forEach(.version, step: step) { (entry) throws(StoreError) in
       // By turns over the store, so that both parts are like it.
-      if number % step != 0 { return true }
-      if number / step % 2 == 0 { training.append(entry.value) } else { trying.append(entry.value) }
+      if isTried { trying.append(entry.value) } else { training.append(entry.value) }
+      isTried.toggle()
       return true
     }
+    if let error = reader.leftOut, error.code == .damaged { throw error }
     trying.removeAll { $0.isEmpty }
     training.removeAll { $0.isEmpty }
     values = trying.count

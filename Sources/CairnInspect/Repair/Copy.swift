@@ -23,14 +23,16 @@ package struct Copy {
   ) throws(StoreError) {
     self.store = store
     // The checkpoint first: what it covers is in the log.
-    var checkpoint = try CheckpointFile.load(store).file
-    var walk = LogWalk(store, depth: .records, checkpoint: checkpoint, visitor: NoVisitor())
+    let newest = try CheckpointFile.load(store).file
+    var walk = try LogWalk(store, depth: .records, checkpoint: newest, visitor: NoVisitor())
     walk.progress = progress
     try walk.run()
+    // What does not fit any more has been left out.
+    var checkpoint = walk.checkpoint
     let findings = walk.report.findings
     if let finding = findings.first(.damaged) ?? findings.first(.notUnderstood) { throw finding.error }
     if let file = checkpoint {
-      var check = CheckpointCheck(file, keepsEntries: false)
+      var check = CheckpointCheck(file, walk.list, keepsEntries: false)
       try check.load(recordsMax: walk.report.records)
       leftOut = check.findings.all.first
       if leftOut != nil { checkpoint = nil }
@@ -39,14 +41,17 @@ package struct Copy {
     target = try PosixFileSystem().openDirectory(path, creating: Self.directoryPermissions)
     // Of segments that are not in use yet, the header: a seal may say that one is there.
     let segments = walk.report.segments.map { (number: $0.number, end: max($0.end, SegmentHeader.recordsStart)) }
+    let gone = walk.report.gone.flatMap { $0.ranges.isEmpty ? nil : $0 }
     let total = segments.reduce(0) { $0 &+ $1.end } &+ (checkpoint?.window.byteCount ?? 0)
     for segment in segments {
       let name = SegmentHeader.name(segment.number)
-      guard let file = try store.directory.open(name, forWriting: false) else {
-        throw StoreError.damaged("a segment is missing", file: store.filePath(name))
+      guard let file = try store.openSegment(segment.number) else {
+        throw try store.missing(segment.number)
       }
       try copy(file, name, segment.end, total, progress)
     }
+    // As it was when the log was read: a newer one would name segments that this copy is made of.
+    if let gone { try write(gone) }
     if let checkpoint {
       try copy(checkpoint.window.file, CheckpointHeader.name, checkpoint.window.byteCount, total, progress)
     }
@@ -57,6 +62,18 @@ package struct Copy {
     try copy(header, StoreHeader.name, StoreHeader.byteCount, total, progress)
     try target.sync()
     target.close()
+  }
+
+  private mutating func write(_ gone: GoneSegments) throws(StoreError) {
+    let file = try target.create(GoneSegments.name, permissions: Self.filePermissions)
+    let memory = try System.allocate(byteCount: gone.byteCount)
+    let view = memory.view.slice(0, gone.byteCount)
+    gone.encode(into: view)
+    try file.reserve(0, upTo: gone.byteCount)
+    try file.write(view, at: 0)
+    try file.sync()
+    try file.close()
+    bytes += gone.byteCount
   }
 
   private mutating func copy(

@@ -9,6 +9,8 @@ package struct Repair {
   package private(set) var expired = 0
   /// Entries that only a newer version can read; they are not in the new store.
   package private(set) var notUnderstood = 0
+  /// Entries whose values cannot be decompressed.
+  package private(set) var broken = 0
   /// Entries that are there without what only a newer version knows to say about them.
   package private(set) var simplified = 0
 
@@ -17,7 +19,10 @@ package struct Repair {
     of store: StoreDirectory, to path: String, progress: (any ProgressListener)? = nil
   ) throws(StoreError) {
     salvage = try Salvage(store, progress: progress)
-    let target = try Store.open(at: path)
+    var options = Store.Options()
+    // Of values that were compressed with the dictionary of their segment: the others are stored as they are.
+    options.compression = .zstd()
+    let target = try Store.open(at: path, options: options)
     try write(to: target, progress)
     try target.sync()
     try target.close()
@@ -28,22 +33,31 @@ package struct Repair {
     var records = LocatedRecords(salvage.store, salts: salvage.salts)
     var writer = BatchWriter(target)
     // In the order of their versions, so that those of the new store have the same order.
-    let places = salvage.table.values.filter(\.isPut).sorted { $0.sequence < $1.sequence }
-    var last = LogPlace(segment: 0, offset: 0)
+    let places = salvage.table.values.filter(\.isPut).sorted { ($0.version, $0.place) < ($1.version, $1.place) }
     for (done, location) in places.enumerated() {
       if done % 1024 == 0 { try progress?.advance(to: done, of: places.count) }
       guard location.isLive(at: now) else {
         expired += 1
         continue
       }
-      // Nearly always: versions stand in their order, but a hostile store may have them otherwise.
-      let record = try records.record(at: location, isNextNear: last < location.place)
-      last = location.place
+      let record: LogRecord
+      do throws(StoreError) {
+        record = try records.record(at: location, isNextNear: true)
+      } catch {
+        guard error.code == .damaged else { throw error }
+        broken += 1
+        continue
+      }
       guard record.header.isUnderstood else {
         notUnderstood += 1
         continue
       }
-      try writer.put(record.value.array(), for: record.key.array(), deadline: record.deadline)
+      // As it is stored: to compress it again takes long, and nobody has said how. Where the dictionary of its segment
+      // is needed, there is no other way.
+      let isAsStored = record.header.dictionary == 0
+      try writer.put(
+        (isAsStored ? record.storedValue : record.value).array(), codec: isAsStored ? record.header.codec : nil,
+        for: record.key.array(), deadline: record.deadline)
       entries += 1
       if record.header.saysMore { simplified += 1 }
       entryBytes += record.bytes.count
@@ -61,8 +75,10 @@ package struct Repair {
     }.joined()
     if salvage.skippedMore > 0 { text += "skipped: \(salvage.skippedMore) ranges more\n" }
     if expired > 0 { text += "left out: \(expired) entries whose time is up\n" }
+    if broken > 0 { text += "left out: \(broken) entries whose values are damaged\n" }
     if notUnderstood > 0 { text += "left out: \(notUnderstood) entries that only a newer version can read\n" }
     if salvage.skippable > 0 { text += "left out: \(salvage.skippable) records that only a newer version needs\n" }
+    if salvage.earlier > 0 { text += "left out: \(salvage.earlier) earlier versions of entries\n" }
     if simplified > 0 { text += "left out: what only a newer version says about \(simplified) entries\n" }
     return text + "saved: \(entries) entries of \(entryBytes) bytes, from \(salvage.records) valid records\n"
   }
@@ -77,8 +93,9 @@ package struct Repair {
     let value = JSON.object([
       ("entries", .integer(entries)), ("entryBytes", .integer(entryBytes)), ("records", .integer(salvage.records)),
       ("recordBytes", .integer(salvage.recordBytes)), ("expired", .integer(expired)),
-      ("notUnderstood", .integer(notUnderstood)), ("simplified", .integer(simplified)),
-      ("skippable", .integer(salvage.skippable)), ("skipped", .array(skipped)),
+      ("broken", .integer(broken)), ("notUnderstood", .integer(notUnderstood)), ("simplified", .integer(simplified)),
+      ("skippable", .integer(salvage.skippable)), ("earlierVersions", .integer(salvage.earlier)),
+      ("skipped", .array(skipped)),
       ("skippedMore", .integer(salvage.skippedMore)),
     ])
     return value.text(indentation: 0) + "\n"

@@ -5,7 +5,8 @@ internal import Glibc
 ///
 /// A record behind damage counts, also one of a batch that has lost others, and so does one behind what seems to be the
 /// end of the log: salvage is for those who would rather have too much. What a link calls void was never part of it.
-/// Of a store that is not damaged, what it holds is saved, and not what a crash has left behind its end.
+/// Of a store that is not damaged, what it holds is saved, and not what a crash has left behind its end. What is left
+/// over of segments that compaction has taken away does not count, unless the list of them is damaged.
 package struct Salvage {
   /// Bytes that are not part of any record; none, where a file is missing or what is damaged holds no records.
   package struct Skipped: Equatable, Sendable {
@@ -25,6 +26,8 @@ package struct Salvage {
   package private(set) var recordBytes = 0
   /// Records that only a newer version knows, and that others may do without.
   package private(set) var skippable = 0
+  /// Earlier versions of entries, which are not saved.
+  package private(set) var earlier = 0
 
   static let skippedListed = 100_000
 
@@ -44,8 +47,8 @@ package struct Salvage {
     let isWhole = verification?.log.isWhole ?? false
     let all = try store.byteCountOfSegments()
     var read = 0
-    let numbers = try store.segmentNumbers()
-    for number in numbers {
+    let list = try store.segments()
+    for number in list.numbers {
       let name = SegmentHeader.name(number)
       do throws(StoreError) {
         var salt = covered[number]?.salt
@@ -53,7 +56,7 @@ package struct Salvage {
         salts[number] = salt
         guard let reader = try SegmentReader(number, in: store, salt: salt) else { continue }
         let end = isWhole ? ends[number] ?? 0 : nil
-        try take(reader, extent(reader, end, covered[number]), progress, (read, all))
+        try take(reader, extent(reader, list, end, covered[number]), progress, (read, all))
         read &+= reader.fileByteCount
       } catch {
         guard let finding = Finding(error) else { throw error }
@@ -61,8 +64,9 @@ package struct Salvage {
         note(store.filePath(name), 0..<byteCount, finding.message)
       }
     }
-    for number in covered.keys.sorted() where !numbers.contains(number) {
-      note(store.filePath(SegmentHeader.name(number)), 0..<0, "a segment is missing")
+    for number in covered.keys.sorted() where !list.numbers.contains(number) && !list.isGone(number) {
+      let what = list.finding == nil ? "a segment is missing" : "a segment is missing, or has been compacted"
+      note(store.filePath(SegmentHeader.name(number)), 0..<0, what)
     }
     // What has no bytes to be skipped: a missing segment, a header, the word of another file. In a log that is whole,
     // values that are not understood are counted when they are left out.
@@ -77,14 +81,22 @@ package struct Salvage {
   ///
   /// - Parameter end: where it ends in a log that is whole.
   private func extent(
-    _ reader: SegmentReader, _ end: Int?, _ covered: CheckpointSegment?
+    _ reader: SegmentReader, _ list: SegmentList, _ end: Int?, _ covered: CheckpointSegment?
   ) -> (limit: Int, expected: Int) {
     if let end { return (end, end) }
     var limit = reader.byteCount
     var expected = covered?.end ?? SegmentHeader.recordsStart
+    guard let next = list.next(after: reader.number) else { return (limit, expected) }
     // A next segment that cannot be read says nothing.
-    if let next = try? SegmentReader(reader.number &+ 1, in: store)?.link()?.value, next.follows(reader.number) {
-      expected = Int(min(next.previousEnd, UInt64(SegmentReader.byteCountMax)))
+    let link = try? SegmentReader(next, in: store)?.link()?.value
+    var told: UInt64?
+    if let range = list.gone.range(between: reader.number, next) {
+      told = range.previousEnd
+    } else if let link, link.follows(reader.number) {
+      told = link.previousEnd
+    }
+    if let told {
+      expected = Int(min(told, UInt64(SegmentReader.byteCountMax)))
       limit = min(expected, limit)
     }
     return (limit, expected)
@@ -138,22 +150,18 @@ package struct Salvage {
     let header = record.header
     let range = record.offset..<record.end
     guard header.isOperation else {
-      if header.isKnownKind { return }
+      // Dictionaries stay behind: values that need one are decompressed.
+      if header.isKnownKind || header.kind == RecordHeader.Kind.dictionary { return }
       if header.isSkippable {
-        skippable += 1
+        if header.isEarlier { earlier += 1 } else { skippable += 1 }
         return
       }
       return note(path, range, "a record of the kind \(header.kind), of a newer version")
     }
-    guard header.keyByteCount > 0, header.hasItsFields else {
-      return note(path, range, "a record has no key, or not its fields")
+    guard header.keyByteCount > 0, header.hasItsFields, record.hasPossibleVersion else {
+      return note(path, range, "a record has no key, not its fields, or a version that it cannot have")
     }
     if let known = table.number(of: record.key), table.values[known].sequence > header.sequence { return }
-    try table.set(
-      LiveEntries.Location(
-        segment: segment, offset: record.offset, byteCount: record.bytes.count,
-        valueByteCount: header.valueByteCount, sequence: header.sequence, deadline: record.deadline ?? .max,
-        isPut: header.kind == RecordHeader.Kind.put),
-      for: record.key)
+    try table.set(LiveEntries.Location(record, segment: segment), for: record.key)
   }
 }

@@ -6,10 +6,13 @@ extension Statistics {
     var text = Table(
       rows: [
         ["entries", "\(live.entries)"],
-        ["live bytes", "\(live.bytes), of \(log.segments.reduce(0) { $0 &+ $1.end }) of the log"],
+        ["live bytes", "\(live.bytes), of \(logBytes) of the log"],
+        ["amplification", amplificationText],
+        ["segments", "\(log.segments.count), and \(counted(log.gone?.ranges.count ?? 0, "range")) that are gone"],
         ["operations", "\(log.lastSequence), of which \(puts) puts still count"],
         ["expired", "\(expired.entries) entries of \(expired.bytes) bytes are not removed yet"],
-        ["compression", "none: values are stored as they are"],
+        ["compression", compressionText],
+        ["dictionaries", dictionariesText],
         ["probe lengths", probesText],
       ]
     ).text()
@@ -21,6 +24,30 @@ extension Statistics {
     if morePrefixes > 0 { text += "and \(morePrefixes) more\n" }
     return text
   }
+
+  private var compressionText: String {
+    if compressed.entries == 0 { return "none: values are stored as they are" }
+    return "\(compressed.entries) values of \(compressed.bytes) bytes take \(compressedTo), "
+      + "\(Self.percent(compressedTo, of: compressed.bytes))"
+  }
+
+  private var logBytes: Int { log.segments.reduce(0) { $0 &+ $1.end } }
+
+  private func amplification(_ bytes: Int) -> String? {
+    live.bytes > 0 ? hundredths(Double(bytes) / Double(live.bytes)) : nil
+  }
+
+  private var amplificationText: String {
+    guard let log = amplification(logBytes), let disk = amplification(byteCountOnDisk) else { return "nothing is live" }
+    return "the log takes \(log) times the live bytes, all files \(disk)"
+  }
+
+  private var dictionariesText: String {
+    if log.dictionaryBytes.isEmpty { return "none" }
+    return "\(log.dictionaryBytes.count) of \(log.segments.count) segments have one, \(dictionaryBytes) bytes in all"
+  }
+
+  private var dictionaryBytes: Int { log.dictionaryBytes.reduce(0, +) }
 
   private var probesText: String {
     guard let probes, probes.entries > 0 else { return "unknown: there is no checkpoint of the index" }
@@ -62,10 +89,15 @@ extension Statistics {
   package var json: String {
     let value = JSON.object([
       ("path", .string(store.path)), ("entries", .integer(live.entries)), ("liveBytes", .integer(live.bytes)),
-      ("logBytes", .integer(log.segments.reduce(0) { $0 &+ $1.end })),
+      ("logBytes", .integer(logBytes)), ("bytesOnDisk", .integer(byteCountOnDisk)),
+      ("logAmplification", amplification(logBytes).map { .decimal($0) } ?? .null),
+      ("diskAmplification", amplification(byteCountOnDisk).map { .decimal($0) } ?? .null),
+      ("segments", .integer(log.segments.count)), ("goneRanges", .integer(log.gone?.ranges.count ?? 0)),
       ("lastSequence", .unsigned(log.lastSequence)),
       ("expiredEntries", .integer(expired.entries)), ("expiredBytes", .integer(expired.bytes)),
-      ("damage", log.damage?.json ?? .null),
+      ("compressedValues", .integer(compressed.entries)), ("compressedFrom", .integer(compressed.bytes)),
+      ("compressedTo", .integer(compressedTo)), ("dictionaries", .integer(log.dictionaryBytes.count)),
+      ("dictionaryBytes", .integer(dictionaryBytes)), ("damage", log.damage?.json ?? .null),
       ("keyBytes", keys.json), ("valueBytes", values.json),
       ("deadlines", Self.json(Self.horizons.map(\.name) + ["never"], deadlines)),
       ("ages", Self.json(Self.ages.map(\.name) + ["longer ago"], ages)),

@@ -15,11 +15,15 @@ package struct Statistics {
 
   let store: StoreDirectory
   let log: LogReport
+  let byteCountOnDisk: Int
   private(set) var live = Part()
   private(set) var keys = Histogram()
   private(set) var values = Histogram()
   /// Entries whose time is up, and which have not been replaced or removed.
   private(set) var expired = Part()
+  /// Values that are stored compressed, by what they are without that, and what they take.
+  private(set) var compressed = Part()
+  private(set) var compressedTo = 0
   /// Live entries by how long they still live, in the order of `horizons`; then those that live for ever.
   private(set) var deadlines: [Part]
   /// Live entries by when their segment was made, in the order of `ages`; then older ones.
@@ -49,11 +53,12 @@ package struct Statistics {
   ) throws(StoreError) {
     let checkpoint = try CheckpointFile.load(store).file
     probes = try checkpoint.flatMap { (file) throws(StoreError) in try ProbeLengths(file) }
-    var walk = LogWalk(store, depth: .records, checkpoint: checkpoint, visitor: try LiveEntries(.all))
+    var walk = try LogWalk(store, depth: .records, checkpoint: checkpoint, visitor: try LiveEntries(.all))
     walk.progress = progress
     try walk.run()
     self.store = store
     log = walk.report
+    byteCountOnDisk = try store.byteCountOnDisk()
     deadlines = [Part](repeating: Part(), count: Self.horizons.count + 1)
     ages = [Part](repeating: Part(), count: Self.ages.count + 1)
     try count(walk.visitor.table, separator)
@@ -74,6 +79,10 @@ package struct Statistics {
       let key = table.key(number)
       keys.add(key.count)
       values.add(location.valueByteCount)
+      if location.storedByteCount < location.valueByteCount {
+        compressed.add(location.valueByteCount)
+        compressedTo += location.storedByteCount
+      }
       let left = location.deadline.subtractingReportingOverflow(now).partialValue
       let horizon = Self.horizons.firstIndex { left <= $0.milliseconds } ?? 0
       deadlines[location.deadline == .max ? Self.horizons.count : horizon].add(location.byteCount)
@@ -104,8 +113,8 @@ package struct Statistics {
     return []
   }
 
-  /// What was found damaged on the way.
-  package var damage: StoreError? { log.damage?.error }
+  /// What was found damaged on the way, or is of a newer version.
+  package var damage: StoreError? { log.obstacle?.error }
 }
 
 /// How many buckets of the index a search looks at, as the checkpoint has it.

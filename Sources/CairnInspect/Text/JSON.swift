@@ -5,6 +5,8 @@ enum JSON {
   case string(String)
   case integer(Int)
   case unsigned(UInt64)
+  /// Its digits.
+  case decimal(String)
   case bool(Bool)
   case null
 
@@ -22,6 +24,7 @@ enum JSON {
     case .string(let string): return Self.quoted(string)
     case .integer(let number): return String(number)
     case .unsigned(let number): return String(number)
+    case .decimal(let digits): return digits
     case .bool(let value): return value ? "true" : "false"
     case .null: return "null"
     }

@@ -18,6 +18,7 @@ extension Command {
   ) { arguments, output in
     let key = try key(arguments)
     do throws(StoreError) {
+      if let code = try getFromFrozen(key, arguments, output) { return code }
       var reader = try EntryReader(store(arguments), filter: .key(key), progress: Interruption.Check())
       let isFound = try reader.withEntry(for: key) { (entry) throws(StoreError) in
         try entry.lendValue { (value) throws(StoreError) in try output.write(value) }
@@ -57,6 +58,7 @@ extension Command {
     let limit = arguments.number("--limit") ?? Int.max
     let format = ListFormat(rawValue: arguments.text("--format") ?? "text")!
     let keysOnly = arguments.has("--keys-only")
+    if let code = try listFrozen(arguments, format, .key, limit: limit, keysOnly: keysOnly, output) { return code }
     let progress = Progress("reading")
     var reader = try EntryReader(store(arguments), filter: filter(arguments), progress: progress)
     progress.clear()
@@ -75,7 +77,7 @@ extension Command {
   /// What is to be said after entries have been written.
   private static func finish(_ reader: EntryReader, _ output: StandardOutput) throws(StoreError) -> Int32 {
     guard let damage = reader.damage else {
-      if let error = reader.notUnderstood { throw error }
+      if let error = reader.leftOut { throw error }
       return ExitCode.success
     }
     try output.flush()
@@ -94,6 +96,7 @@ extension Command {
         "Where the log is damaged, writes the store as it was before the damage, and exits with 3: see repair.",
       ])
   ) { arguments, output in
+    if let code = try listFrozen(arguments, .json, .version, output) { return code }
     let progress = Progress(output.isTerminal ? "reading" : "dumping")
     var reader = try EntryReader(store(arguments), filter: filter(arguments), progress: progress)
     if output.isTerminal { progress.clear() }
@@ -110,6 +113,11 @@ extension Command {
     CommandSyntax(
       "load", "Puts the entries of a dump into a store, which is made if there is none.",
       positionals: [path, CommandSyntax.Positional("FILE", .path, isOptional: true)],
+      options: [
+        CommandSyntax.Option(
+          "--compression", "LEVEL", .number(Store.Compression.levels),
+          "compresses values with zstd where that saves an eighth (default: stores them as they are)")
+      ],
       notes: [
         "FILE is a dump; without it, or if it is -, standard input is read. Entries replace what their keys had. They\n"
           + "get new versions, in the order of the lines; those in the lines are not kept. An entry whose deadline\n"
@@ -125,7 +133,9 @@ extension Command {
     let input = try Input(file)
     let progress = Progress("loading")
     let path = arguments.text("PATH")!
-    var loader = Loader(from: input.name) { () throws(StoreError) in try Store.open(at: path) }
+    var options = Store.Options()
+    if let level = arguments.number("--compression") { options.compression = .zstd(level: level) }
+    var loader = Loader(from: input.name) { () throws(StoreError) in try Store.open(at: path, options: options) }
     do {
       var read = 0
       while true {
@@ -161,7 +171,8 @@ extension Command {
       ],
       notes: [
         "A line for each key that differs: < only in the first, > only in the second, ! another value, @ another\n"
-          + "deadline. Versions do not count. Exits with 0 if there is no difference, with 2 if there is one."
+          + "deadline, ? a damaged value. Versions do not count, nor how a value is stored. Exits with 0 if there is\n"
+          + "no difference, with 2 if there is one, and with 3 if a value is damaged."
       ])
   ) { arguments, output in
     let isQuiet = arguments.has("--quiet")
@@ -179,6 +190,7 @@ extension Command {
     }
     progress.clear()
     if !isQuiet { try output.write(isJSON ? difference.json : difference.summary + "\n") }
+    if let damage = difference.damage { throw damage }
     return difference.isEmpty ? ExitCode.success : ExitCode.absent
   }
 }

@@ -12,6 +12,7 @@ extension Command {
           + "see verify."
       ])
   ) { arguments, output in
+    if let code = try infoOfFrozen(arguments, output) { return code }
     let summary = try Summary(store(arguments), progress: Interruption.Check())
     try output.write(arguments.has("--json") ? summary.json : summary.text)
     guard let damage = summary.damage else { return ExitCode.success }
@@ -48,6 +49,7 @@ extension Command {
           + "damaged, 4 if it is of a newer format or no store, 1 if it cannot be read."
       ])
   ) { arguments, output in
+    if let code = try verifyFrozen(arguments, output) { return code }
     let verification = try Verification(
       store(arguments), isDeep: arguments.has("--deep"), progress: Progress("verifying"))
     try output.write(arguments.has("--json") ? verification.json : verification.text(isColoured: output.isColoured))

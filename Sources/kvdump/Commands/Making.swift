@@ -11,9 +11,11 @@ extension Command {
       notes: [
         "Takes every record that verifies, of each key the newest, and tells each range of bytes that it had to skip.\n"
           + "The damaged store is not changed. A key whose remove was lost comes back; a key whose newest record was\n"
-          + "lost has an older value; of a batch that has lost a record, the others are there. Of a store that is not\n"
-          + "damaged, what it holds. Exits with 3 if anything was damaged, otherwise with 4 if there\n"
-          + "are values that only a newer version can read (they are left out), or with 0."
+          + "lost has an older value; of a batch that has lost a record, the others are there. An entry whose value\n"
+          + "cannot be decompressed is left out. Values stay compressed as they are, but for those that need the\n"
+          + "dictionary of their segment, which are compressed anew. Of a store that is not damaged, what it\n"
+          + "holds. Exits with 3 if anything was damaged, otherwise with 4 if there are values that only a newer\n"
+          + "version can read (they are left out), or with 0."
       ])
   ) { arguments, output in
     let progress = Progress("repairing")
@@ -24,7 +26,7 @@ extension Command {
     }
     progress.clear()
     try output.write(arguments.has("--json") ? repair.json : repair.text)
-    if !repair.salvage.skipped.isEmpty { return ExitCode.damaged }
+    if !repair.salvage.skipped.isEmpty || repair.broken > 0 { return ExitCode.damaged }
     return repair.notUnderstood > 0 ? ExitCode.notUnderstood : ExitCode.success
   }
 
@@ -49,6 +51,50 @@ extension Command {
     }
     let text = "\(copy.bytes) bytes, up to sequence \(copy.lastSequence)\n"
     try output.write(arguments.has("--json") ? copy.json : text)
+    return ExitCode.success
+  }
+
+  static let compact = Command(
+    CommandSyntax(
+      "compact", "Gives the space back of what has been replaced, removed or has expired.", positionals: [path],
+      options: [json],
+      notes: [
+        "Writes what is live in segments with dead records once more, and removes these segments. May be interrupted\n"
+          + "at any moment, and run again. No other process may have the store open for writing; a program that has\n"
+          + "it does this by itself, as its options say. Exits with 3 if there are damaged records: their segments\n"
+          + "stay, and everything else is compacted."
+      ])
+  ) { arguments, output in
+    let progress = Progress("compacting")
+    var options = Store.Options(.mustExist)
+    options.compaction.isAutomatic = false
+    // Values that have a dictionary keep one; where there is none, values are moved as they are.
+    options.compression = .zstd()
+    let store = try Store.open(at: arguments.text("PATH")!, options: options)
+    var interruption: StoreError?
+    let before = store.statistics
+    let result = Result { () throws(StoreError) in
+      try store.compact { done in
+        do throws(StoreError) {
+          try progress.advance(to: done.bytesReclaimed, of: done.bytes)
+          return true
+        } catch {
+          interruption = error
+          return false
+        }
+      }
+    }
+    let after = store.statistics
+    try store.close()
+    progress.clear()
+    if let interruption { throw interruption }
+    let bytes = (before.liveBytes + before.deadBytes, after.liveBytes + after.deadBytes)
+    if arguments.has("--json") {
+      try output.write("{\"bytesBefore\": \(bytes.0), \"bytesAfter\": \(bytes.1), \"liveBytes\": \(after.liveBytes)}\n")
+    } else {
+      try output.write("\(bytes.0) bytes of log have become \(bytes.1), of which \(after.liveBytes) are live\n")
+    }
+    try result.get()
     return ExitCode.success
   }
 

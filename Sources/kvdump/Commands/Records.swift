@@ -14,7 +14,8 @@ extension Command {
       ],
       notes: [
         "File, offset, sequence, kind, bytes of the key and of the value, key. With --prefix or --glob, only puts and\n"
-          + "removes of such keys."
+          + "removes of such keys. What compaction has moved tells the version of its entry. With --follow, it is an\n"
+          + "error if compaction takes away what has not been listed yet."
       ])
   ) { arguments, output in
     let store = try store(arguments)
@@ -32,9 +33,12 @@ extension Command {
 
   static let history = Command(
     CommandSyntax(
-      "history", "Lists the puts and removes of a key that the log still has, the oldest first.",
+      "history", "Lists the puts and removes of a key that the log still has, and earlier versions that are kept.",
       positionals: [path, CommandSyntax.Positional("KEY", .text)], options: [escaped, json],
-      notes: ["Values are cut short, but for --json. Exits with 2 if there is none."])
+      notes: [
+        "As they stand in the log: what compaction has moved or kept stands behind what is newer, and tells its\n"
+          + "version. Values are cut short, but for --json. Exits with 2 if there is none."
+      ])
   ) { arguments, output in
     let counter = CountingSink(output)
     let listing = try LogListing(

@@ -9,6 +9,19 @@ public enum Checksums {
     return segment.bytes + bytes
   }
 
+  /// A segment with a dictionary, and a value that says that it needs it.
+  public static func segment(withDictionary bytes: [UInt8]) -> [UInt8] {
+    let length = bytes.prefix(2).reversed().reduce(0) { $0 << 8 | Int($1) }
+    let byteCount = length & 0x7FFF
+    let (dictionary, frame) = (bytes.dropFirst(2).prefix(byteCount), bytes.dropFirst(2 + byteCount))
+    var segment = ForgedSegment(number: 1, of: identifier)
+    segment.add(
+      ForgedSegment.link, FormatCase.dictionary(Array(dictionary), codec: UInt8(length >> 15 & 1)),
+      FormatCase.framed("a", 1, Array(frame)),
+      ForgedSegment.seal(1, reason: 1))
+    return segment.bytes
+  }
+
   private static func store(_ value: UInt64, _ bytes: inout [UInt8], _ at: Int) {
     bytes.replaceSubrange(at..<at + 8, with: ForgedSegment.little(value, 8))
   }
@@ -51,6 +64,15 @@ public enum Checksums {
     let table = ForgedSegment.word(bytes, 144)
     if table <= UInt64(bytes.count) { store(hash(bytes, Int(table)..<bytes.count), &bytes, 152) }
     store(hash(bytes, 0..<4088), &bytes, 4088)
+    return bytes
+  }
+
+  /// Ranges, and header.
+  public static func repaired(gone original: [UInt8]) -> [UInt8] {
+    var bytes = original
+    guard bytes.count >= 128 else { return bytes }
+    store(hash(bytes, 128..<bytes.count), &bytes, 56)
+    store(hash(bytes, 0..<120), &bytes, 120)
     return bytes
   }
 

@@ -28,16 +28,34 @@ public struct ForgedSegment: Sendable {
     }
   }
 
+  /// As in the name of its file.
+  public let number: UInt64
   public var bytes: [UInt8]
   /// Where each record begins.
   public private(set) var offsets: [Int] = []
   private var checksum: UInt64 = 0
 
   /// - Parameter header: as it stands in a segment's file.
-  public init(header: [UInt8]) { bytes = Array(header[..<256]) }
+  public init(header: [UInt8]) {
+    bytes = Array(header[..<256])
+    number = Self.word(bytes, 40)
+  }
+
+  /// - Parameter file: up to the last record.
+  public init(whole file: [UInt8]) {
+    self.init(header: file)
+    var at = 256
+    while at < file.count {
+      offsets.append(at)
+      checksum = Self.word(file, at)
+      at += Self.byteCount(file, at)
+    }
+    bytes = file
+  }
 
   /// - Parameter store: the bytes of its identity.
   public init(number: UInt64, of store: [UInt8], epoch: UInt64 = 1, salt: UInt64 = 0x5A17) {
+    self.number = number
     bytes = Array("\u{89}CAIRN\r\n\u{1A}\nLOG   ".unicodeScalars.map { UInt8($0.value) })
     bytes += Self.little(1, 2) + Self.little(0, 2) + Self.little(256, 4) + store
     bytes += Self.little(number, 8) + Self.little(epoch, 8) + Self.little(salt, 8)
@@ -101,6 +119,27 @@ public struct ForgedSegment: Sendable {
 
   public static func put(_ sequence: UInt64, _ key: String, _ value: String) -> Record {
     Record(sequence: sequence, key: Array(key.utf8), value: Array(value.utf8))
+  }
+
+  public static func remove(_ sequence: UInt64, _ key: String) -> Record {
+    Record(sequence: sequence, kind: 2, key: Array(key.utf8))
+  }
+
+  /// The record as compaction writes it once more.
+  public static func moved(_ record: Record, to sequence: UInt64) -> Record {
+    var record = record
+    record.fields += little(record.sequence, 8)
+    record.flags |= 1 << 2
+    record.sequence = sequence
+    return record
+  }
+
+  /// A put as compaction keeps it (SPEC 4.7).
+  public static func earlier(_ record: Record, at sequence: UInt64, replacedBy version: UInt64, time: Int64) -> Record {
+    var record = moved(record, to: sequence)
+    record.kind = 130
+    record.fields += [1, 3, 0, 0, 0, 0, 0, 0] + little(version, 8) + little(UInt64(bitPattern: time), 8)
+    return record
   }
 
   public static func seal(_ sequence: UInt64, reason: UInt64, next: UInt64 = 0, byteCount: Int = 24) -> Record {

@@ -7,6 +7,7 @@ struct ForgedStore {
 
   var header: [UInt8]
   var segments: [ForgedSegment]
+  var gone: ForgedGone?
 
   /// A store with a segment that holds the link and these records.
   init(_ records: [Record]) {
@@ -36,9 +37,10 @@ struct ForgedStore {
     addSegment(at: sequence, durable: durable, records)
   }
 
-  mutating func addSegment(at sequence: UInt64, durable: Int = 0, _ records: [Record]) {
-    let number = UInt64(segments.count + 1)
-    let link = segments[segments.count - 1].nextLink(at: sequence, number: number - 1, durable: durable)
+  mutating func addSegment(at sequence: UInt64, durable: Int = 0, number: UInt64? = nil, _ records: [Record]) {
+    let last = segments[segments.count - 1]
+    let number = number ?? last.number + 1
+    let link = last.nextLink(at: sequence, number: last.number, durable: durable)
     var segment = ForgedSegment(number: number, of: Self.identifier, epoch: number, salt: 0x5A17 + number)
     segment.add(link)
     for record in records { segment.add(record) }
@@ -55,13 +57,17 @@ struct ForgedStore {
       4088..<4096, with: ForgedSegment.little(ForgedSegment.hash(Array(header[..<4088]), seed: 0), 8))
   }
 
+  static let goneName = "segments.gone"
+
   static func segmentName(_ number: Int) -> String {
-    "segment-" + String(repeating: "0", count: 7) + "\(number).log"
+    let digits = String(number)
+    return "segment-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".log"
   }
 
   var files: [String: [UInt8]] {
     var files = ["STORE": header]
-    for (index, segment) in segments.enumerated() { files[Self.segmentName(index + 1)] = segment.bytes }
+    for segment in segments { files[Self.segmentName(Int(segment.number))] = segment.bytes }
+    if let gone { files[Self.goneName] = gone.bytes }
     return files
   }
 

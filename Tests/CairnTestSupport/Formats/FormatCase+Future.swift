@@ -11,15 +11,23 @@ extension FormatCase {
       },
       // Whatever else is new about them: the time of one is up, the key of the other is gone.
       added(
-        "record-flag-2-expired",
+        "record-flag-3-expired",
         ForgedSegment.Record(
-          sequence: 3, key: Array("a".utf8), value: [1], flags: 1 << 2 | 1 << 1,
+          sequence: 3, key: Array("a".utf8), value: [1], flags: 1 << 3 | 1 << 1,
           fields: ForgedSegment.little(1000, 8) + ForgedSegment.little(7, 8))),
       added(
-        "remove-with-flag-2",
+        "remove-with-flag-3",
         ForgedSegment.Record(
-          sequence: 3, kind: 2, key: Array("a".utf8), flags: 1 << 2, fields: ForgedSegment.little(7, 8))),
+          sequence: 3, kind: 2, key: Array("a".utf8), flags: 1 << 3, fields: ForgedSegment.little(7, 8))),
       withCheckpoint(.future, "checkpoint-feature-0", .fine) { $0.changeCheckpoint(at: 160) },
+      // F1-GON-001.
+      gone(.future, "gone-feature-0", reading: .unsupported(ForgedStore.goneName, 64)) { $0.changes = [(64, [1])] },
+      gone(.future, "gone-major-2", reading: .unsupported(ForgedStore.goneName, 16)) { $0.changes = [(16, [2])] },
+      gone(.future, "gone-length-256", reading: .unsupported(ForgedStore.goneName, 20)) {
+        $0.changes = [(20, ForgedSegment.little(256, 4))]
+      },
+      gone(.future, "gone-minor-7") { $0.changes = [(18, [7])] },
+      gone(.future, "gone-reserved-bytes") { $0.changes = [(100, [1])] },
       changed(.future, "store-minor-7") { $0.setHeader([7], at: 18) },
       changed(.future, "segment-major-2", reading: .unsupported(firstSegment, 16)) {
         $0.segments[0].setHeaderByte(16, 2)
@@ -51,11 +59,13 @@ extension FormatCase {
       added("record-item", put(fields: [7, 1, 0, 0, 0, 0, 0, 0])),
       added("record-flag-9", put(flags: 1 << 9)),
       added("record-flag-15", put(flags: 1 << 15)),
-      added("record-codec-1", reading: .unsupported(firstSegment, 408), writing: .fine, put(codec: 1)),
+      added("record-codec-2", reading: .unsupported(firstSegment, 408), writing: .fine, put(codec: 2)),
       added("record-dictionary-1", reading: .unsupported(firstSegment, 408), writing: .fine, put(dictionary: 1)),
+      added(
+        "record-dictionary-2", reading: .unsupported(firstSegment, 408), writing: .fine, put(codec: 1, dictionary: 2)),
     ]
 
-  private static let unknownFlags: [FormatCase] = (2..<8).map { bit in
+  private static let unknownFlags: [FormatCase] = (3..<8).map { bit in
     added("record-flag-\(bit)", reading: .unsupported(firstSegment, 408), writing: .fine, put(flags: 1 << UInt16(bit)))
   }
 

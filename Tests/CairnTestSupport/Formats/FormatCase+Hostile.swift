@@ -3,7 +3,7 @@ internal import Cairn
 extension FormatCase {
   /// Stores with one defect each. In the base store, the first record after the link stands at byte 328, the second at
   /// 368, and a third at 408; each says that what comes before it was on the disk.
-  static let hostile: [FormatCase] = headers + records + ends + checkpoints
+  static let hostile: [FormatCase] = headers + records + ends + checkpoints + compacted
 
   // MARK: Headers
 
@@ -118,6 +118,20 @@ extension FormatCase {
         store.segments[1].change(0, at: 32 + 16, [1, 2, 3])
       }
     },
+    // F1-REC-050.
+    compressed("zstd-cut-short", [0x28, 0xB5, 0x2F, 0xFD, 0x20, 4, 0x21, 0, 0, 0x61]),
+    compressed("zstd-of-another-size", [0x28, 0xB5, 0x2F, 0xFD, 0x20, 5, 0x21, 0, 0, 0x61, 0x62, 0x63, 0x64]),
+    compressed("zstd-of-a-gigabyte", [0x28, 0xB5, 0x2F, 0xFD, 0xA0, 0, 0, 0, 0x40, 0x23, 0, 0, 0x61]),
+    compressed("zstd-without-a-size", [0x28, 0xB5, 0x2F, 0xFD, 0, 0x58, 0x21, 0, 0, 0x61, 0x62, 0x63, 0x64]),
+    compressed("zstd-and-more", [0x28, 0xB5, 0x2F, 0xFD, 0x20, 4, 0x21, 0, 0, 0x61, 0x62, 0x63, 0x64, 0x65]),
+    compressed("zstd-no-frame", [1, 2, 3]),
+    compressed("zstd-skippable-frame", [0x50, 0x2A, 0x4D, 0x18, 2, 0, 0, 0, 1, 2]),
+    compressed(
+      "zstd-and-a-skippable-frame",
+      [0x28, 0xB5, 0x2F, 0xFD, 0x20, 4, 0x21, 0, 0, 0x61, 0x62, 0x63, 0x64, 0x50, 0x2A, 0x4D, 0x18, 0, 0, 0, 0]),
+    compressed(
+      "zstd-with-a-large-window", [0x28, 0xB5, 0x2F, 0xFD, 0x80, 0x89, 4, 0, 0, 0, 0x21, 0, 0, 0x61, 0x62, 0x63, 0x64]),
+    compressed("zstd-of-nothing-but-rubbish", [0x28, 0xB5, 0x2F, 0xFD, 0x20, 0, 1, 2, 3, 4]),
     // F1-REC-042.
     forged(.hostile, "link-before-the-records", reading: .damaged(secondSegment, 256)) {
       ForgedStore.open().with { store in
@@ -149,7 +163,7 @@ extension FormatCase {
     withCheckpoint(.hostile, "checkpoint-shard-bit", .fine) { files in
       // Before the table of segments, in the last bucket that has an entry.
       let bytes = files["index.checkpoint"] ?? []
-      if let at = bytes.dropLast(48).lastIndex(where: { $0 != 0 }) { files["index.checkpoint"]?[at] ^= 1 }
+      if let at = bytes.dropLast(56).lastIndex(where: { $0 != 0 }) { files["index.checkpoint"]?[at] ^= 1 }
     },
     withCheckpoint(.hostile, "checkpoint-cut-short", .fine) { $0["index.checkpoint"]?.removeLast(10) },
     withCheckpoint(.hostile, "checkpoint-with-another-last-record", .damaged(".", 1168)) {
@@ -170,6 +184,16 @@ extension FormatCase {
       var files = ForgedStore.base.files
       change(&files)
       return files
+    }
+  }
+
+  /// With an entry behind two whose value is such a frame.
+  private static func compressed(_ name: String, _ frame: [UInt8]) -> FormatCase {
+    var record = ForgedSegment.put(3, "c", "")
+    (record.codec, record.value) = (1, frame)
+    let entry = record
+    return forged(.hostile, name, reading: .damaged(firstSegment, 408), writing: .fine) {
+      ForgedStore.open(entry, ForgedSegment.put(4, "d", "four"))
     }
   }
 

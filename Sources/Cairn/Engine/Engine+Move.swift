@@ -1,0 +1,293 @@
+internal import Synchronization
+
+/// Compaction: writes what still counts in a segment once more at the end of the log.
+extension Engine {
+  /// A record that may count.
+  private struct Candidate {
+    let header: RecordHeader
+    let offset: Int
+    let hash: UInt64
+    /// What is stored instead of the value as it stands there.
+    var recoded: Recoded?
+  }
+
+  /// What is looked at, or moved, in one turn: so long a commit may have to wait (measured: 256 records, 60 µs).
+  private static let recordsInTurn = 256
+  private static let bytesInTurn = 128 << 10
+  /// Of values that are not moved as they stand there.
+  private static let recodedBytesInTurn = 1 << 20
+
+  /// - Parameters:
+  ///   - anew: how all values are to be stored; `nil`: those that need not be changed stay as they are.
+  ///   - hidingStart: removes of versions up to this one hide nothing.
+  ///   - history: raised to the version of the last remove that is dropped.
+  /// - Throws: `.damaged` if a record is; `.noSpace`, after which the writer can go on.
+  func move(
+    _ segment: SegmentCatalog.Segment, _ anew: Anew?, hidingStart: UInt64, history: inout UInt64,
+    _ state: inout CompactionState
+  ) throws(StoreError) {
+    guard let end = segment.end else { return }
+    let memory = segment.memory.view
+    var scan = LogScan(memory, salt: segment.salt, to: end)
+    var candidates: [Candidate] = []
+    candidates.reserveCapacity(Self.recordsInTurn)
+    while scan.offset < end {
+      let before = scan
+      let encoding = encoding(anew)
+      try gather(&scan, &candidates, segment.number, encoding)
+      guard let moved = try moveInTurn(candidates, segment, encoding, hidingStart: hidingStart, history: &history)
+      else {
+        // Another dictionary has been taken into use meanwhile.
+        scan = before
+        continue
+      }
+      try flushMoved()
+      try pace(scan.offset - before.offset + moved, &state)
+    }
+  }
+
+  /// The next operations, each verified.
+  private func gather(
+    _ scan: inout LogScan, _ candidates: inout [Candidate], _ number: UInt64, _ encoding: Encoding
+  ) throws(StoreError) {
+    candidates.removeAll(keepingCapacity: true)
+    let start = scan.offset
+    let slot = gate.enter()
+    defer { slot.leave() }
+    if !alive.isSet { throw deadError() }
+    let source = try dictionaries.dictionary(SegmentTable.slot(number), segments)
+    var recodedBytes = 0
+    while scan.offset < scan.end && candidates.count < Self.recordsInTurn && scan.offset - start < Self.bytesInTurn
+      && recodedBytes < Self.recodedBytesInTurn
+    {
+      guard let record = scan.next() else {
+        throw StoreError.damaged(
+          "a record is not what was written: its segment cannot be compacted",
+          file: directory.path + "/" + SegmentHeader.name(number), at: scan.offset)
+      }
+      guard record.header.isOperation || record.header.isEarlier else { continue }
+      // A checksum can be forged.
+      guard record.header.keyByteCount > 0, record.header.hasItsFields else {
+        throw StoreError.damaged(
+          "a record has no key, or not its fields: its segment cannot be compacted",
+          file: directory.path + "/" + SegmentHeader.name(number), at: record.offset)
+      }
+      let key = scan.memory.slice(record.offset + record.header.keyOffset, record.header.keyByteCount)
+      let hash = index.hash(key)
+      index.prefetchBucket(hash)
+      var candidate = Candidate(header: record.header, offset: record.offset, hash: hash)
+      if record.header.kind != RecordHeader.Kind.delete && encoding.concerns(record.header) {
+        let entry = HashIndex.Entry.make(
+          HashIndex.fingerprint(hash), slot: SegmentTable.slot(number), offset: record.offset)
+        if !keepsVersions && isReplaced(entry, key, hash) { continue }
+        let bytes = scan.memory.slice(record.offset, record.header.recordByteCount)
+        candidate.recoded = try recoded(
+          FoundRecord(bytes: bytes, header: record.header, entry: entry), from: source, encoding)
+        recodedBytes += candidate.recoded?.bytes.count ?? 0
+      }
+      candidates.append(candidate)
+    }
+  }
+
+  /// Whether the index leads elsewhere, or nowhere, for that key: then it always will. Without the turn.
+  private func isReplaced(_ entry: UInt64, _ key: MemoryView, _ hash: UInt64) -> Bool {
+    switch index.find(key, hash: hash, verifying: false) {
+    case .absent: true
+    case .found(let found): found.entry != entry
+    case .damaged, .unverified: false
+    }
+  }
+
+  /// Returns how many bytes have been written; `nil`, and nothing has been, if the log has another dictionary now.
+  private func moveInTurn(
+    _ candidates: [Candidate], _ segment: SegmentCatalog.Segment, _ encoding: Encoding, hidingStart: UInt64,
+    history: inout UInt64
+  ) throws(StoreError) -> Int? {
+    if candidates.isEmpty { return 0 }
+    queue.take()
+    defer { queue.giveBack() }
+    if !alive.isSet { throw deadError() }
+    if let failure = log.failure { throw failure.asWriterFailure() }
+    if encoding.dictionary?.number != log.dictionary?.number { return nil }
+    let slot = gate.enter()
+    defer { slot.leave() }
+    staged.removeAll()
+    let memory = segment.memory.view
+    let start = log.bytesAppended
+    var movedBytes: Int { Int(truncatingIfNeeded: log.bytesAppended &- start) }
+    defer { count(.bytesMoved, movedBytes) }
+    for candidate in candidates {
+      do throws(StoreError) {
+        switch candidate.header.kind {
+        case RecordHeader.Kind.put: try movePut(candidate, memory, SegmentTable.slot(segment.number))
+        case RecordHeader.Kind.earlier: try moveEarlier(candidate, memory, SegmentTable.slot(segment.number))
+        default: try moveRemove(candidate, memory, hidingStart: hidingStart, history: &history)
+        }
+      } catch {
+        // What is staged already is whole.
+        if takeHasNoRoom() || error.code == .unsupportedFormat || error.code == .damaged {
+          publish()
+        } else {
+          log.failure = error
+        }
+        throw error
+      }
+    }
+    publish()
+    if !log.isCheckpointDue && log.bytesSinceCheckpoint >= checkpointInterval {
+      log.isCheckpointDue = true
+      background?.wake(.checkpoint)
+    }
+    return movedBytes
+  }
+
+  /// An entry that the index has: written again with its version, or, if its time is up, removed.
+  private func movePut(_ candidate: Candidate, _ memory: MemoryView, _ slot: Int) throws(StoreError) {
+    try verifyInTurn(HashIndex.shard(candidate.hash))
+    let (header, offset) = (candidate.header, candidate.offset)
+    let entry = HashIndex.Entry.make(HashIndex.fingerprint(candidate.hash), slot: slot, offset: offset)
+    guard index.locate(entry: entry, hash: candidate.hash) != nil else {
+      return try moveEarlier(candidate, memory, slot)
+    }
+    if let deadline = header.deadline(memory, at: offset), clock.isExpired(deadline), !keepsExpired(deadline) {
+      // Like any remove, so that the log alone says what the index holds.
+      try stageMoved(candidate, memory, kind: RecordHeader.Kind.delete, flags: 0, version: nil)
+      return
+    }
+    try checkUnderstood(candidate, memory, adding: 0)
+    try stageMoved(
+      candidate, memory, kind: RecordHeader.Kind.put, flags: header.flags & RecordHeader.Flags.expiry,
+      version: header.version(memory, at: offset))
+  }
+
+  /// A version that has been replaced, if it is to be kept.
+  private func moveEarlier(_ candidate: Candidate, _ memory: MemoryView, _ slot: Int) throws(StoreError) {
+    let (header, offset) = (candidate.header, candidate.offset)
+    let version = header.version(memory, at: offset)
+    guard keepsVersions, let known = book.version(version, hash: candidate.hash, slot: slot) else { return }
+    let isPut = header.kind == RecordHeader.Kind.put
+    try checkUnderstood(candidate, memory, adding: isPut ? RecordHeader.replacementItemBytes : 0)
+    let byteCount = try stageMoved(
+      candidate, memory, kind: RecordHeader.Kind.earlier, flags: header.flags & RecordHeader.Flags.expiry,
+      version: version, replacement: known)
+    book.move(
+      version, hash: candidate.hash, from: slot, to: SegmentTable.slot(log.segment), byteCount: byteCount)
+  }
+
+  /// What is written once more must say all that it says now.
+  private func checkUnderstood(
+    _ candidate: Candidate, _ memory: MemoryView, adding byteCount: Int
+  ) throws(StoreError) {
+    let (header, offset) = (candidate.header, candidate.offset)
+    guard header.flags & 0xFF & ~RecordHeader.Flags.known == 0,
+      header.extensionByteCount - header.fieldsByteCount + 16 + byteCount <= RecordHeader.extensionBytesMax
+    else {
+      throw StoreError(
+        .unsupportedFormat, "an entry uses a feature of a newer version: its segment cannot be compacted",
+        file: directory.path, byteOffset: offset,
+        keyPrefix: memory.slice(offset + header.keyOffset, header.keyByteCount).prefix())
+    }
+  }
+
+  /// A remove is kept as long as it may hide something and nothing newer does.
+  private func moveRemove(
+    _ candidate: Candidate, _ memory: MemoryView, hidingStart: UInt64, history: inout UInt64
+  ) throws(StoreError) {
+    try verifyInTurn(HashIndex.shard(candidate.hash))
+    let (header, offset) = (candidate.header, candidate.offset)
+    let key = memory.slice(offset + header.keyOffset, header.keyByteCount)
+    if let position = index.locate(key, hash: candidate.hash) {
+      // What it is, nobody can tell: a newer put of this key perhaps, which this remove must not follow.
+      if position.record == nil { throw damage(position.raw, key) }
+      return
+    }
+    let version = header.version(memory, at: offset)
+    if version <= min(hidingStart, log.checkpointSequence) {
+      history = max(history, version)
+      return
+    }
+    try stageMoved(candidate, memory, kind: RecordHeader.Kind.delete, flags: 0, version: version)
+  }
+
+  /// Stages a record like that one, with the version of that if it is to be kept; of a put also what else it says.
+  @discardableResult
+  private func stageMoved(
+    _ candidate: Candidate, _ memory: MemoryView, kind: UInt8, flags: UInt16, version: UInt64?,
+    replacement: VersionBook.Version? = nil
+  ) throws(StoreError) -> Int {
+    let (old, from) = (candidate.header, candidate.offset)
+    let isDelete = kind == RecordHeader.Kind.delete
+    let hasDeadline = flags & RecordHeader.Flags.expiry != 0
+    let fields = (hasDeadline ? 8 : 0) + (version == nil ? 0 : 8)
+    let isEarlier = kind == RecordHeader.Kind.earlier
+    // Of an earlier version the item stands there already, the first one.
+    let newItem = isEarlier && old.kind != kind ? RecordHeader.replacementItemBytes : 0
+    let items = isDelete ? 0 : max(0, old.extensionByteCount - old.fieldsByteCount)
+    let recoded = isDelete ? nil : candidate.recoded
+    let valueByteCount = isDelete ? 0 : recoded?.bytes.count ?? old.valueByteCount
+    var header = RecordHeader(
+      sequence: isEarlier ? log.lastSequence : log.lastSequence + 1, kind: kind,
+      flags: version == nil ? flags : flags | RecordHeader.Flags.version,
+      key: old.keyByteCount,
+      value: valueByteCount, extension: fields + newItem + items)
+    if !isDelete { header.encoding = old.encoding }
+    if let recoded { (header.codec, header.dictionary) = (recoded.codec, recoded.hasDictionary ? 1 : 0) }
+    let byteCount = header.recordByteCount
+    let target = try makeRoom(byteCount)
+    let at = log.position
+    target.store(UInt64(0), at: at + byteCount - 8)
+    if hasDeadline, let deadline = old.deadline(memory, at: from) {
+      target.store(deadline, at: at + RecordHeader.byteCount)
+    }
+    if let version { target.store(version, at: at + RecordHeader.byteCount + fields - 8) }
+    if newItem > 0, let replacement {
+      let item = at + RecordHeader.byteCount + fields
+      target.store(UInt64(RecordHeader.replacementItem), at: item)
+      target.store(replacement.replacement, at: item + 8)
+      target.store(replacement.time, at: item + 16)
+    }
+    // The rest as it stands there.
+    let restStart = from + (isDelete ? old.keyOffset : RecordHeader.byteCount + old.fieldsByteCount)
+    let keyEnd = items + old.keyByteCount
+    target.copy(
+      memory.slice(restStart, recoded == nil ? keyEnd + valueByteCount : keyEnd),
+      at: at + RecordHeader.byteCount + fields + newItem)
+    if let recoded { target.copy(recoded.bytes, at: at + header.valueOffset) }
+    append(header, target, byteCount)
+    if isEarlier { return byteCount }
+    staged.append(
+      StagedOperation(
+        hash: candidate.hash,
+        entry: HashIndex.Entry.make(
+          HashIndex.fingerprint(candidate.hash), slot: SegmentTable.slot(log.segment), offset: at),
+        key: target.slice(at + header.keyOffset, header.keyByteCount), byteCount: byteCount, isDelete: isDelete,
+        deadline: header.deadline(target, at: at) ?? .max, batchCount: 1))
+    return byteCount
+  }
+
+  /// Hands what has been moved to the file, without holding writers up.
+  private func flushMoved() throws(StoreError) {
+    do throws(StoreError) { try flushRelaxed() } catch {
+      try inTurn { () throws(StoreError) in throw error }
+    }
+  }
+
+  /// Waits as long as the rate asks for after so many bytes; until the store is closed, at most.
+  private func pace(_ byteCount: Int, _ state: inout CompactionState) throws(StoreError) {
+    guard let rate = options.compaction.bytesPerSecond else { return }
+    let now = System.nanoseconds()
+    let due = state.paceStart &+ UInt64(state.paceBytes) &* 1_000_000_000 / UInt64(rate)
+    if now > due &+ 100_000_000 {
+      // Nothing was done for a while: that is not made up for.
+      (state.paceStart, state.paceBytes) = (now, 0)
+    }
+    state.paceBytes += byteCount
+    var left = now < due ? due - now : 0
+    while left > 0, alive.isSet, spaceWaiters.load(ordering: .relaxed) == 0 {
+      let piece = min(left, 20_000_000)
+      closing.wait(while: 0, nanoseconds: Int64(piece))
+      left -= piece
+    }
+    if !alive.isSet { throw deadError() }
+  }
+}

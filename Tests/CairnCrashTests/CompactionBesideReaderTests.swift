@@ -1,0 +1,95 @@
+import Synchronization
+import Testing
+
+@testable import Cairn
+@testable import CairnTestSupport
+
+/// Goal: who opens a store to read it while a writer takes segments away finds all that it holds, and no damage.
+/// Method: the writer comes before each single step of the reader.
+@Suite struct CompactionBesideReaderTests {
+  /// Calls something before, or after, one of the calls that look for files and open them.
+  struct HookedFileSystem: FileSystem {
+    let hook: @Sendable () -> Void
+
+    func openDirectory(_ path: String, creating permissions: UInt32?) throws(StoreError) -> any Directory {
+      HookedDirectory(try PosixFileSystem().openDirectory(path, creating: permissions), hook)
+    }
+  }
+
+  final class HookedDirectory: Directory {
+    private let base: any Directory
+    private let hook: @Sendable () -> Void
+
+    init(_ base: any Directory, _ hook: @escaping @Sendable () -> Void) {
+      self.base = base
+      self.hook = hook
+    }
+
+    var path: String { base.path }
+    var location: String { base.location }
+
+    func names() throws(StoreError) -> [String] {
+      hook()
+      let names = try base.names()
+      hook()
+      return names
+    }
+
+    func open(_ name: String, forWriting: Bool) throws(StoreError) -> (any File)? {
+      hook()
+      return try base.open(name, forWriting: forWriting)
+    }
+
+    func create(_ name: String, permissions: UInt32) throws(StoreError) -> any File {
+      try base.create(name, permissions: permissions)
+    }
+    func rename(_ name: String, to newName: String) throws(StoreError) { try base.rename(name, to: newName) }
+    func unlink(_ name: String) throws(StoreError) { try base.unlink(name) }
+    func exchange(_ name: String, _ other: String) throws(StoreError) -> Bool { try base.exchange(name, other) }
+    func removeDirectory(_ name: String) throws(StoreError) { try base.removeDirectory(name) }
+    func link(_ name: String, as newName: String) throws(StoreError) { try base.link(name, as: newName) }
+    func sync() throws(StoreError) { try base.sync() }
+    func lock(_ name: String, permissions: UInt32) throws(StoreError) -> (any File)? {
+      try base.lock(name, permissions: permissions)
+    }
+    func close() { base.close() }
+  }
+
+  private static func compact(_ path: String, _ after: [String: [UInt8]]) throws {
+    for (name, bytes) in after where name.hasPrefix("segment-") { try Files.write(bytes, to: path + "/" + name) }
+    try Files.write(after["segments.gone"] ?? [], to: path + "/segments.gone")
+    for name in try Files.segments(path) where after[name] == nil { Files.remove(path + "/" + name) }
+  }
+
+  @Test func anyMoment() throws {
+    let (before, after) = (FormatCase.uncompactedStore.files, FormatCase.compactedStore.files)
+    for moment in 0..<40 {
+      let directory = TemporaryDirectory()
+      let path = directory.path("store")
+      try Store.open(at: path).close()
+      for name in try Files.names(path) { Files.remove(path + "/" + name) }
+      for (name, bytes) in before { try Files.write(bytes, to: path + "/" + name) }
+      let counter = HookCounter()
+      let system = HookedFileSystem {
+        if counter.next() == moment {
+          do { try Self.compact(path, after) } catch { Issue.record(error) }
+        }
+      }
+      let store = try Store(engine: Engine.open(path, Store.Options(.readOnly), system))
+      #expect(store.damage == nil, "moment \(moment): \(String(describing: store.damage))")
+      for (key, value) in ["a": "again", "b": "nine", "c": "three", "g": "eleven", "h": "thirteen"] {
+        #expect(try store.value(for: key) == Array(value.utf8), "moment \(moment), \(key)")
+      }
+      for key in ["d", "e", "f"] { #expect(try store.value(for: key) == nil, "moment \(moment), \(key)") }
+      try store.close()
+      if counter.count <= moment { return }
+    }
+    Issue.record("there were more moments")
+  }
+
+  private final class HookCounter: Sendable {
+    private let calls = Atomic<Int>(0)
+    func next() -> Int { calls.wrappingAdd(1, ordering: .relaxed).oldValue }
+    var count: Int { calls.load(ordering: .relaxed) }
+  }
+}

@@ -1,0 +1,148 @@
+import CairnTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Cairn
+
+/// Goal: a follower shows what a writer in another process has committed, in its order, batches whole, whatever the
+/// writer does: compaction, checkpoints, closing, dying.
+/// Method: commits that keep an invariant (see ``Counting``), followers in processes and threads that check it all the
+/// while, and must come to the last commit.
+@Suite(.serialized) struct FollowerTests {
+  private func options() -> Store.Options { Counting.options() }
+
+  @Test func goesAlong() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    let store = try Store.open(at: path, options: options())
+    try store.put("1", for: "a")
+    let follower = try Store.follow(path, refreshing: .manual)
+    #expect(try follower.value(for: "a") == Array("1".utf8))
+    #expect(try !follower.refresh() && !follower.hasNews)
+    try store.put("2", for: "a")
+    try store.put("b", for: "b", expires: .at(milliseconds: 4_000_000_000_000))
+    #expect(try follower.value(for: "a") == Array("1".utf8))
+    #expect(follower.hasNews)
+    #expect(try follower.refresh() && !follower.hasNews)
+    #expect(try follower.contents() == store.contents())
+    try store.remove("a")
+    #expect(try follower.refresh() && follower.value(for: "a") == nil)
+    #expect(throws: StoreError.self) { try follower.put("3", for: "a") }
+    // Larger than what is read at once, and than a segment.
+    try store.put([UInt8](repeating: 7, count: 300_000), for: "large")
+    for number in 0..<3000 { try store.put(SelfDescribing.value(number), for: "\(number % 200)") }
+    #expect(try follower.refresh())
+    #expect(try follower.contents() == store.contents())
+    #expect(follower.lastSequence == store.lastSequence)
+    try store.compact()
+    #expect(try follower.refresh())
+    #expect(try follower.contents() == store.contents())
+    #expect(follower.statistics.segments == store.statistics.segments)
+    // Another session, in the same segment and in a new one.
+    try store.close()
+    for session in 0..<4 {
+      let next = try Store.open(at: path, options: options())
+      try next.put("\(session)", for: "session")
+      for number in 0..<session * 300 { try next.put(SelfDescribing.value(number), for: "\(number % 200)") }
+      try next.close()
+      #expect(try follower.refresh())
+      #expect(try follower.value(for: "session") == Array("\(session)".utf8))
+    }
+    try follower.close()
+    #expect(try Files.leaks(below: directory.path).isEmpty)
+  }
+
+  /// One that has not looked for long finds segments gone that it has never read.
+  @Test func overtaken() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    let store = try Store.open(at: path, options: options())
+    for number in 0..<300 { try store.put(SelfDescribing.value(number), for: "\(number)") }
+    let follower = try Store.follow(path, refreshing: .manual)
+    let old = try follower.snapshot()
+    let before = try follower.contents()
+    for round in 0..<30 {
+      for number in 0..<300 where (number + round) % 3 > 0 {
+        try store.put(SelfDescribing.value(number + round), for: "\(number)")
+      }
+      if round % 5 == 0 { try store.remove("\(round)") }
+    }
+    try store.compact()
+    // What it has, it keeps.
+    #expect(try follower.contents() == before && old.value(for: "7") == before[Array("7".utf8)]?.value)
+    #expect(try follower.refresh())
+    #expect(try follower.contents() == store.contents())
+    #expect(throws: StoreError.self) { try old.value(for: "7") }
+    try store.put("more", for: "more")
+    #expect(try follower.refresh() && follower.contains("more"))
+    try store.close()
+    try follower.close()
+    #expect(try Files.leaks(below: directory.path).isEmpty)
+  }
+
+  @Test func byItself() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    let store = try Store.open(at: path, options: options())
+    let follower = try Store.follow(path)
+    for number in 0..<20 {
+      try store.put("\(number)", for: "key")
+      while try follower.value(for: "key") != Array("\(number)".utf8) { usleep(200) }
+    }
+    try store.close()
+    try follower.close()
+  }
+
+  @Test func whatIsNoStore() throws {
+    let directory = TemporaryDirectory()
+    #expect(throws: StoreError.self) { try Store.follow(directory.path("none")) }
+    let path = directory.path("store")
+    let store = try Store.open(at: path, options: options())
+    let follower = try Store.follow(path, refreshing: .manual)
+    for number in 0..<300 { try store.put(SelfDescribing.value(number), for: "\(number)") }
+    try store.close()
+    Files.remove(path)
+    let error = #expect(throws: StoreError.self) { while true { try follower.refresh() } }
+    #expect(error?.code == .notFound)
+    try follower.close()
+  }
+
+  private func start(_ arguments: String...) throws -> (process: Process, output: Pipe) {
+    let process = Process()
+    process.executableURL = Writer.executable
+    process.arguments = arguments
+    let output = Pipe()
+    process.standardOutput = output
+    process.environment = Writer.environment
+    try process.run()
+    return (process, output)
+  }
+
+  /// Eight followers beside a writer that is killed again and again.
+  @Test func processes() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    try Counting.count(path, from: 0, to: 10)
+    let followers = try (0..<8).map { _ in try start(path, "follow") }
+    var random = SeededRandom(seed: SeededRandom.seeds(1)[0])
+    var next = 10
+    for _ in 0..<6 {
+      let writer = try start(path, "count", "\(next)")
+      usleep(UInt32(100_000 + random.below(300_000)))
+      kill(writer.process.processIdentifier, SIGKILL)
+      writer.process.waitUntilExit()
+      let lines = String(decoding: writer.output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      #expect(!lines.contains("error"), "\(lines.suffix(200))")
+      next = lines.split(separator: "\n").last.flatMap { Int($0) }.map { $0 + 2 } ?? next
+    }
+    try Counting.count(path, from: next, to: next + 100)
+    try Counting.finish(path)
+    for follower in followers {
+      let text = String(decoding: follower.output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      follower.process.waitUntilExit()
+      #expect(text == "counted \(next + 99)\n")
+      #expect(follower.process.terminationStatus == 0)
+    }
+  }
+}
