@@ -19,12 +19,14 @@ let package = Package(
     // A link to the one that the tests use.
     .target(name: "CAllocations"),
     .target(name: "BenchmarkSupport"),
+    // For those who leave compression to their callers.
+    .systemLibrary(name: "CZstdForPeers"),
     .executableTarget(
       name: "cairn-bench",
       dependencies: [.product(name: "Cairn", package: "Cairn"), "BenchmarkSupport", "CYardstick", "CAllocations"]),
     .executableTarget(
       name: "kvbench",
-      dependencies: [.product(name: "Cairn", package: "Cairn"), "BenchmarkSupport"]
+      dependencies: [.product(name: "Cairn", package: "Cairn"), "BenchmarkSupport", "CZstdForPeers"]
         + peers.map { .target(name: "C\($0)") },
       swiftSettings: peers.map { .define("PEER_\($0.uppercased())") }),
     .testTarget(name: "BenchmarkTests", dependencies: ["BenchmarkSupport", "kvbench"]),

@@ -84,7 +84,7 @@ private func getMany(_ store: Store, _ keys: Keys) throws {
   }
 }
 
-private func miss(_ store: Store, _ keys: Keys) throws {
+func miss(_ store: Store, _ keys: Keys) throws {
   var found = 0
   for number in 0..<keys.count where try store.contains(keys[number]) { found += 1 }
   precondition(found == 0, "keys of another seed are not there")

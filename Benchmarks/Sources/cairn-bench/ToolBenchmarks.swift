@@ -43,7 +43,7 @@ private func value(isText: Bool) -> [UInt8] {
 }
 
 /// Of all files of a store.
-private func byteCount(_ path: String) -> Int {
+func byteCount(_ path: String) -> Int {
   var sum = 0
   guard let directory = opendir(path) else { return 0 }
   defer { closedir(directory) }

@@ -4,7 +4,8 @@ import Cairn
 import Glibc
 
 let usage = """
-  usage: cairn-bench [reads] [writes] [large] [recovery] [tools] [--folder PATH] [--kvdump PATH]
+  usage: cairn-bench [reads] [writes] [large] [recovery] [compression] [compaction] [frozen] [tools] [--folder PATH]
+                    [--kvdump PATH]
          cairn-bench --check-costs FILE | --write-costs FILE
   Without names, all of them. PATH (a temporary folder) needs 4 GB of space. Costs are instructions, allocations, system
   calls and bytes of an operation; FILE (Benchmarks/costs.json) says how many are allowed.
@@ -27,7 +28,9 @@ var costs: (file: String, isWriting: Bool)?
 while let argument = arguments.first {
   arguments.removeFirst()
   switch argument {
-  case "reads", "writes", "large", "recovery", "tools": wanted.insert(argument)
+  case "reads", "writes", "large", "recovery", "compression", "compaction", "frozen",
+    "tools":
+    wanted.insert(argument)
   case "--kvdump" where !arguments.isEmpty: kvdump = arguments.removeFirst()
   case "--folder" where !arguments.isEmpty: parent = arguments.removeFirst()
   case "--check-costs" where !arguments.isEmpty: costs = (arguments.removeFirst(), false)
@@ -55,7 +58,9 @@ if let costs {
 var report = Report()
 let benchmarks: [(String, (inout Report, String) throws -> Void)] = [
   ("reads", benchmarkReads), ("writes", benchmarkWrites), ("large", benchmarkLarge),
-  ("recovery", benchmarkRecovery), ("tools", { [kvdump] in try benchmarkTools(&$0, $1, kvdump) }),
+  ("recovery", benchmarkRecovery), ("compression", benchmarkCompression),
+  ("compaction", benchmarkCompaction), ("frozen", benchmarkFrozen),
+  ("tools", { [kvdump] in try benchmarkTools(&$0, $1, kvdump) }),
 ]
 do {
   for (name, run) in benchmarks where wanted.isEmpty || wanted.contains(name) { try run(&report, folder) }

@@ -4,7 +4,7 @@ import Foundation
 /// What the command line asks for.
 struct Command {
   static let usage = """
-    usage: kvbench contest [--quick] [--rounds N] [--folder PATH] [--results PATH]
+    usage: kvbench contest [--quick | --part TEXT] [--rounds N] [--folder PATH] [--results PATH]
            kvbench [run] [--workload NAMES] [--peers NAMES] [--keys N] [--value-size B] [--threads N]
                    [--durability relaxed|process|disk] [--rounds N] [--folder PATH] [--json] [--plot FILE]
            kvbench report --results PATH
@@ -12,6 +12,7 @@ struct Command {
 
     contest   Cairn against every peer that is installed, and the targets; writes latest.json, .md and .svg to PATH
               (a folder; default: nothing is written)
+    --part    only the parts of the contest in whose titles TEXT stands, such as "compressed"; nothing is written
     run       the workloads (default: get) of your choice on your sizes; NAMES are separated by commas
     report    writes latest.md and .svg anew from the latest.json in PATH
     list      peers and workloads
@@ -28,6 +29,7 @@ struct Command {
   private var action = Action.run
   private var words: [String] = []
   private var isQuick = false
+  private var part: String?
   private var isJSON = false
   private var rounds: Int?
   private var parent = "/tmp"
@@ -69,6 +71,7 @@ struct Command {
       switch name {
       case "--help", "-h": action = .help
       case "--quick": isQuick = true
+      case "--part": part = try value()
       case "--json": isJSON = true
       case "--rounds": rounds = try number(action == .contest ? 5...100 : 1...1000)
       case "--folder": parent = try value()
@@ -111,10 +114,13 @@ struct Command {
     case .child:
       let (type, path, keys, size) = try store(words)
       let result =
-        words[4] == "space"
-        ? try ChildResult.measureSpace(type, path: path, keys: keys, valueSize: size)
-        : try ChildResult.measureLimited(
-          type, path: path, keys: keys, valueSize: size, group: words[6], limit: Int(words[7])!)
+        switch words[4] {
+        case "space": try ChildResult.measureSpace(type, path: path, keys: keys, valueSize: size)
+        case "written": try ChildResult.measureWritten(type, path: path, keys: keys, valueSize: size)
+        default:
+          try ChildResult.measureLimited(
+            type, path: path, keys: keys, valueSize: size, group: words[6], limit: Int(words[7])!)
+        }
       try JSONEncoder().encode(result).write(to: URL(fileURLWithPath: words[5]))
     }
   }
@@ -198,10 +204,11 @@ struct Command {
 
   private func contest(_ folder: String) throws {
     if let results { try check(results + "/latest.json") }
+    if part != nil && (results != nil || isQuick) { throw Misuse("--part goes with neither --quick nor --results") }
     for peer in allPeers where peer.type == nil { noteMissing(peer) }
     // As they are when it begins: an hour later the folder may be another one.
     let commit = currentCommit()
-    let contest = Contest(isQuick: isQuick, folder: folder, rounds: rounds ?? 5)
+    let contest = Contest(isQuick: isQuick, folder: folder, rounds: rounds ?? 5, only: part)
     contest.run()
     let command = isQuick ? "make bench-quick" : "make bench"
     var report = Results(
@@ -226,12 +233,17 @@ struct Command {
     Every key is read once before the first round, and its value compared byte by byte; all is in memory (warm), but \
     for get-cold and get-limited. What writers put is read again, by samples, and so is what a killed process had put
     """,
-    "Keys of 16 random bytes; values that nobody can compress, copied out by everybody; no engine compresses",
+    """
+    Keys of 16 random bytes; values that nobody can compress, copied out by everybody; no engine compresses, but for \
+    get-packages
+    """,
     "`.process` survives a killed process, `.disk` a power failure; each engine at its fastest setting that does",
     "Stores for reads are loaded in random order, in batches of 1,000 where there are batches, and compacted",
+    "Cairn compacts in the background, as it does by default. Stores for `.disk` are new in each round",
     """
-    Cairn does not compact yet: of what it overwrites, it gives no space back, and pays nothing for that. Stores for \
-    `.disk` are new in each round
+    get-packages: JSON objects for the packages of Debian, zstd level 3; RocksDB with blocks of 16 KiB and its default \
+    cache of 8 MiB (zstd-cached: one that holds all blocks decompressed), its dictionaries of 16 KiB trained from \
+    1.6 MiB; SQLite with blobs that its caller compresses
     """,
   ]
 

@@ -7,13 +7,16 @@ final class Contest {
   let folder: String
   let runner: Runner
   let peers: [any Peer.Type]
+  /// Only parts in whose titles this stands.
+  private let wanted: String?
   /// What went wrong, part by part; what the other parts found is kept.
   private(set) var failures: [String] = []
   private(set) var rows: [Row] = []
   /// Cairn's figures of every pairing.
   private var own: [String: (samples: Samples, latency: Histogram?, row: Row)] = [:]
 
-  init(isQuick: Bool, folder: String, rounds: Int) {
+  init(isQuick: Bool, folder: String, rounds: Int, only wanted: String? = nil) {
+    self.wanted = wanted
     self.isQuick = isQuick
     self.folder = folder
     runner = Runner(rounds: rounds)
@@ -33,6 +36,8 @@ final class Contest {
       part("1 M keys, nothing in the page cache", cold)
       part("Space and memory: 1 M keys in random order, then as many gets", space)
       part("10 M keys, with 512 MiB of memory for the process", limited)
+      part("Debian's index of packages, compressed", packages)
+      part("Bytes written for a byte put: overwrites of 1 M keys, values of 500 bytes", written)
       part("100 M keys, Cairn alone", hundredMillion)
     }
     rows =
@@ -45,6 +50,7 @@ final class Contest {
   }
 
   private func part(_ title: String, _ body: () throws -> Void) {
+    if let wanted, !title.lowercased().contains(wanted.lowercased()) { return }
     say("\n\(title)")
     do { try body() } catch {
       say("  FAILED: \(error)")

@@ -5,20 +5,42 @@ import Foundation
 extension Contest {
   /// Space and memory after filling a new store key by key, in random order, and reading.
   func space() throws {
-    let (keys, valueSize) = (1_000_000, 100)
-    for type in [CairnPeer.self] + peers {
-      let stage = Stage(type, Inputs(keys: keys, valueSize: valueSize), ChildResult.durability(type), folder: folder)
-      let result = try child("space", stage)
-      var row = Row(
-        work: "space", keys: keys, valueSize: valueSize, threads: 1, durability: stage.options.durability,
-        engine: type.name)
-      row.bytesOnDiskPerByte = result.bytesOnDisk / Double(stage.inputs.dataBytes)
+    try eachByItself("space", "space", Inputs(keys: 1_000_000, valueSize: 100)) { row, result in
       row.peakMemory = Int(result.peakMemory)
-      add(row)
       say(
-        "  \(type.name.padded(12)) \(String(row.bytesOnDiskPerByte!, digits: 2)) bytes on disk for each of keys and "
+        "  \(row.engine.padded(12)) \(String(row.bytesOnDiskPerByte!, digits: 2)) bytes on disk for each of keys and "
           + "values, \(readable(bytes: row.peakMemory!)) of memory (mapped files count, the page cache does not)")
+    }
+  }
+
+  /// Measures every engine in a process of its own, and adds a row for it; the body completes that.
+  private func eachByItself(
+    _ kind: String, _ work: String, _ inputs: Inputs, _ body: (inout Row, ChildResult) -> Void
+  ) throws {
+    for type in [CairnPeer.self] + peers {
+      let stage = Stage(type, inputs, ChildResult.durability(type), folder: folder)
+      let result = try child(kind, stage)
+      var row = Row(
+        work: work, keys: inputs.count, valueSize: inputs.valueSize, threads: 1, durability: stage.options.durability,
+        engine: type.name)
+      row.bytesOnDiskPerByte = result.bytesOnDisk / Double(inputs.dataBytes)
+      body(&row, result)
+      add(row)
       try stage.remove()
+    }
+  }
+
+  /// Bytes given to the system for each byte of keys and values that is put, where keys are overwritten three times on
+  /// average, at random: logs, and what compaction and checkpoints write.
+  func written() throws {
+    try eachByItself("written", "overwrite-all", Inputs(keys: 1_000_000, valueSize: 500)) { row, result in
+      // Who writes by a mapping leaves it to the system what is written, and how often.
+      let isCounted = result.bytesWritten > 0.5
+      if isCounted { row.bytesWrittenPerByte = result.bytesWritten }
+      let written = isCounted ? String(result.bytesWritten, digits: 2) : "not known:"
+      say(
+        "  \(row.engine.padded(12)) \(written) bytes written for each that is put, "
+          + "\(String(row.bytesOnDiskPerByte!, digits: 2)) on the disk")
     }
   }
 
@@ -77,6 +99,7 @@ struct ChildResult: Codable {
   var nanosecondsPerOp = 0.0
   var bytesOnDisk = 0.0
   var peakMemory = 0.0
+  var bytesWritten = 0.0
 
   static func durability(_ type: any Peer.Type) -> Durability {
     type.durabilities.contains(.process) ? .process : .relaxed
@@ -95,6 +118,32 @@ struct ChildResult: Codable {
     try stage.close()
     result.bytesOnDisk = Double(stage.bytesOnDisk)
     return result
+  }
+
+  static func measureWritten(_ type: any Peer.Type, path: String, keys: Int, valueSize: Int) throws -> ChildResult {
+    let stage = Stage(type, Inputs(keys: keys, valueSize: valueSize), durability(type), path: path)
+    try stage.load()
+    let before = bytesWritten()
+    let session = try stage.sessions(1)[0]
+    var random = Random(state: 6)
+    let inputs = stage.inputs
+    let loaded = inputs.loaded
+    for version in 1...3 * keys {
+      let key = loaded[Int.random(in: 0..<keys, using: &random)]
+      try session.put(inputs.values.value(for: key, version: version), for: key)
+    }
+    var result = ChildResult()
+    result.bytesWritten = (bytesWritten() - before) / Double(3 * inputs.dataBytes)
+    try stage.close()
+    result.bytesOnDisk = Double(stage.bytesOnDisk)
+    return result
+  }
+
+  /// By this process, by system calls.
+  private static func bytesWritten() -> Double {
+    let text = (try? String(contentsOfFile: "/proc/self/io", encoding: .utf8)) ?? ""
+    let line = text.split(separator: "\n").first { $0.hasPrefix("wchar:") }
+    return Double(line?.split(separator: " ").last ?? "") ?? .nan
   }
 
   /// At most twenty thousand gets, and ten seconds, the first half of either to get warm, by a process that is limited

@@ -9,6 +9,7 @@ final class CairnPeer: Peer {
   static let settings = "defaults; every read verifies the record's checksum"
 
   let store: Store
+  private let isCompressed: Bool
 
   init(_ options: PeerOptions) throws {
     let durability: Store.Durability =
@@ -17,12 +18,19 @@ final class CairnPeer: Peer {
       case .process: .process
       case .disk: .disk
       }
-    store = try Store.open(at: options.path, options: Store.Options(.createIfMissing, durability: durability))
+    isCompressed = options.compression != .none
+    var wanted = Store.Options(.createIfMissing, durability: durability)
+    if options.compression != .none { wanted.compression = .zstd() }
+    store = try Store.open(at: options.path, options: wanted)
   }
 
   func session() throws -> any Session { CairnSession(store) }
 
-  func settle() throws { try store.sync() }
+  /// What was put before there was a dictionary is compressed with it, as compaction does sooner or later.
+  func settle() throws {
+    if isCompressed { try store.recompress() }
+    try store.sync()
+  }
 
   func close() throws { try store.close() }
 }

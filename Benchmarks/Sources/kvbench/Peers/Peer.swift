@@ -10,6 +10,17 @@ enum Durability: String, Codable, CaseIterable, Sendable {
   case disk
 }
 
+/// How values are stored.
+enum Compression: Sendable {
+  case none
+  /// zstd at its default level (3); engines with blocks: of 16 KiB.
+  case zstd
+  /// The same with a dictionary that the engine trains.
+  case zstdDictionary
+  /// The same as `zstd`, with a cache that holds everything decompressed.
+  case zstdCached
+}
+
 struct PeerOptions {
   var path: String
   var durability: Durability = .process
@@ -18,6 +29,7 @@ struct PeerOptions {
   var valueSize: Int
   /// Bytes of memory that the engine may use, where that is limited.
   var memory: Int?
+  var compression = Compression.none
 
   var dataBytes: Int { keys * (Keys.size + valueSize) }
   /// For those who have a cache of their own: twice the data, and 64 MiB more.

@@ -1,6 +1,7 @@
 #if PEER_SQLITE
   import BenchmarkSupport
   import CSQLite
+  import CZstdForPeers
   import Glibc
 
   final class SQLitePeer: Peer {
@@ -56,10 +57,15 @@
     private let putting: OpaquePointer
     private let removing: OpaquePointer
     private let turn: WriteLock
+    /// Contexts that are used again, where values are compressed.
+    private let compressing: OpaquePointer?
+    private let decompressing: OpaquePointer?
     private var hasEnded = false
 
     init(_ options: PeerOptions, _ turn: WriteLock) throws {
       self.turn = turn
+      compressing = options.compression == .none ? nil : ZSTD_createCCtx()
+      decompressing = options.compression == .none ? nil : ZSTD_createDCtx()
       var opened: OpaquePointer?
       let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
       guard sqlite3_open_v2(options.path, &opened, flags, nil) == SQLITE_OK, let opened else {
@@ -97,6 +103,12 @@
       case SQLITE_DONE: return nil
       case SQLITE_ROW:
         let size = Int(sqlite3_column_bytes(getting, 0))
+        if let decompressing {
+          let blob = sqlite3_column_blob(getting, 0)
+          let count = ZSTD_decompressDCtx(decompressing, target.baseAddress, target.count, blob, size)
+          if ZSTD_isError(count) != 0 { throw PeerError("SQLite: a value cannot be decompressed") }
+          return count
+        }
         target.baseAddress!.copyMemory(from: sqlite3_column_blob(getting, 0)!, byteCount: size)
         return size
       default: throw error(connection)
@@ -109,8 +121,16 @@
 
     private func insert(_ value: UnsafeRawBufferPointer, _ key: UnsafeRawBufferPointer) throws {
       bind(putting, 1, key)
-      bind(putting, 2, value)
-      try finish(putting)
+      guard let compressing else {
+        bind(putting, 2, value)
+        return try finish(putting)
+      }
+      try withUnsafeTemporaryAllocation(byteCount: ZSTD_compressBound(value.count), alignment: 64) { frame in
+        let count = ZSTD_compressCCtx(compressing, frame.baseAddress, frame.count, value.baseAddress, value.count, 3)
+        if ZSTD_isError(count) != 0 { throw PeerError("SQLite: a value cannot be compressed") }
+        bind(putting, 2, UnsafeRawBufferPointer(rebasing: frame[..<count]))
+        try finish(putting)
+      }
     }
 
     func put(_ values: Values, for keys: Keys, _ range: Range<Int>, version: Int) throws {
@@ -148,6 +168,8 @@
       hasEnded = true
       for statement in [getting, putting, removing] { sqlite3_finalize(statement) }
       sqlite3_close(connection)
+      ZSTD_freeCCtx(compressing)
+      ZSTD_freeDCtx(decompressing)
     }
 
     func execute(_ text: String) throws {

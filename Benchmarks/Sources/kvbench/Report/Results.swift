@@ -32,6 +32,8 @@ struct Row: Codable {
   var latency: Latency?
   /// Bytes that the files take, for each byte of keys and values.
   var bytesOnDiskPerByte: Double?
+  /// Bytes given to the system for each byte of keys and values that was put.
+  var bytesWrittenPerByte: Double?
   /// Bytes of memory at the most, mapped files included.
   var peakMemory: Int?
 

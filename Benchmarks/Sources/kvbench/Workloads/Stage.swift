@@ -136,14 +136,16 @@ final class Stage {
   /// The store is a file, or a directory, and files beside it.
   private static let suffixes = ["", "-wal", "-shm", "-lock", ".kch"]
 
-  private var files: [String] {
-    let inner = FileManager.default.enumerator(atPath: options.path)?.compactMap { $0 as? String } ?? []
-    return Self.suffixes.map { options.path + $0 } + inner.map { options.path + "/" + $0 }
+  private static func files(_ path: String) -> [String] {
+    let inner = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
+    return suffixes.map { path + $0 } + inner.map { path + "/" + $0 }
   }
 
   /// Bytes that the store's files take on the disk.
-  var bytesOnDisk: Int {
-    files.reduce(0) { sum, path in
+  var bytesOnDisk: Int { Self.bytesOnDisk(options.path) }
+
+  static func bytesOnDisk(_ path: String) -> Int {
+    files(path).reduce(0) { sum, path in
       var status = stat()
       return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG ? sum + Int(status.st_blocks) * 512 : sum
     }
@@ -151,7 +153,7 @@ final class Stage {
 
   /// Of a closed store: the next reads come from the disk.
   func dropFromPageCache() {
-    for path in files {
+    for path in Self.files(options.path) {
       let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
       if file < 0 { continue }
       fsync(file)
