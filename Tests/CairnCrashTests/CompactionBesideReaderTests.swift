@@ -87,6 +87,35 @@ import Testing
     Issue.record("there were more moments")
   }
 
+  /// A follower that looks for more while all that it has not read yet is compacted: it comes to the end.
+  @Test func anyMomentOfARefresh() throws {
+    for moment in 0..<40 {
+      let directory = TemporaryDirectory()
+      let path = directory.path("store")
+      var options = Counting.options()
+      options.compaction.isAutomatic = false
+      let store = try Store.open(at: path, options: options)
+      try store.put("first", for: "first")
+      let counter = HookCounter()
+      let system = HookedFileSystem {
+        if counter.next() == moment {
+          do { try store.compact() } catch { Issue.record(error) }
+        }
+      }
+      let follower = try Store(engine: Engine.follow(path, Store.Options(.readOnly), system))
+      let before = counter.count
+      for number in 0..<1500 { try store.put(SelfDescribing.value(number), for: "\(number % 200)") }
+      let last = store.lastSequence
+      #expect(try follower.refresh())
+      #expect(follower.lastSequence >= last, "moment \(moment)")
+      #expect(try follower.contents() == store.contents(), "moment \(moment)")
+      try follower.close()
+      try store.close()
+      if counter.count <= moment { return #expect(counter.count > before) }
+    }
+    Issue.record("there were more moments")
+  }
+
   private final class HookCounter: Sendable {
     private let calls = Atomic<Int>(0)
     func next() -> Int { calls.wrappingAdd(1, ordering: .relaxed).oldValue }

@@ -187,9 +187,12 @@ extension Engine {
     let names = try directory.names()
     guard names.contains(StoreHeader.name) else { throw removedError() }
     let later = names.compactMap(SegmentHeader.number).filter { $0 > log.segment }
-    guard let number = later.min(), let active = segmentOfLog(log.segment), let old = log.file,
-      let file = try directory.open(SegmentHeader.name(number), forWriting: false)
-    else { return false }
+    guard let number = later.min(), let active = segmentOfLog(log.segment), let old = log.file else { return false }
+    let name = SegmentHeader.name(number)
+    guard let file = try directory.open(name, forWriting: false) else {
+      // It has gone since the names were read: compacted, or prepared by a session that has ended. Or it is no file.
+      return try !directory.names().contains(name)
+    }
     let start = try System.allocate(byteCount: 4096)
     let got = try file.read(into: start.view.slice(0, 4096), at: 0)
     let header = try SegmentHeader(decoding: start.view.slice(0, got), file: file.path)
