@@ -114,6 +114,29 @@ import Testing
     try store.close()
   }
 
+  /// What a number of a dictionary means that a newer version has written, is not known: its segment stays, too.
+  @Test func ofANewerVersion() throws {
+    let directory = TemporaryDirectory()
+    var store = try store(
+      [
+        FormatCase.dictionary(), FormatCase.framed("a", 1, dictionary: 2), ForgedSegment.put(2, "b", "two"),
+        ForgedSegment.put(3, "b", "three"),
+      ], in: directory)
+    for work in [{ try store.compact() }, { try store.recompress() }] {
+      #expect(#expect(throws: StoreError.self) { try work() }?.code == .unsupportedFormat)
+    }
+    #expect(#expect(throws: StoreError.self) { try store.value(for: "a") }?.code == .unsupportedFormat)
+    #expect(try Files.segments(store.path).first == "segment-00000001.log")
+    #expect(try store.value(for: "b") == Array("three".utf8))
+    try store.remove("a")
+    let path = store.path
+    try store.close()
+    store = try Store.open(at: path)
+    try store.compact()
+    #expect(try Files.segments(store.path).first != "segment-00000001.log")
+    try store.close()
+  }
+
   /// Segments with the same dictionary have it in memory once.
   @Test func preparedOnce() throws {
     let segments = try SegmentTable()

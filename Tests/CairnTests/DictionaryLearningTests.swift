@@ -56,4 +56,27 @@ import Testing
     learning.resume(dictionary)
     #expect(bytes(&learning, ratio: 0.5) == 148_000)
   }
+
+  /// Values that come in turns: after each training in vain, the next one takes twice as much.
+  @Test func decayInVain() throws {
+    var learning = DictionaryLearning(options)
+    let dictionary = try #require(try ValueDictionary.make(FormatCase.bytes))
+    learning.resume(dictionary)
+    var ratio = 0.05
+    learning.finish(dictionary, ratio: ratio)
+    learning.resume(dictionary)
+    for time in 0..<12 {
+      ratio *= 1.25
+      let window = 147_456 << min(time, 8)
+      let asked = try #require(bytes(&learning, ratio: ratio, limit: 2 * window))
+      #expect((window * 99 / 100...window + 1000).contains(asked))
+      learning.finish(nil, ratio: nil)
+      learning.resume(dictionary)
+      // What is to be expected from now on.
+      #expect(bytes(&learning, ratio: ratio, limit: 148_000 << min(time + 1, 8)) == nil)
+    }
+    learning.finish(dictionary, ratio: 0.1)
+    learning.resume(dictionary)
+    #expect(bytes(&learning, ratio: 0.5) == 148_000)
+  }
 }

@@ -44,6 +44,22 @@ struct DictionaryTests {
     #expect(store.statistics.dictionariesTrained > before)
   }
 
+  /// Of very many, those that were asked for before are let go of, and come again.
+  @Test func many() throws {
+    let options = options(segmentBytes: 64 << 10)
+    var store = try Store.open(at: directory.path("store"), options: options)
+    try fill(store, 0..<200)
+    for number in 200..<280 {
+      try train(store)
+      try fill(store, number..<number + 1)
+    }
+    store = try reopened(store, options)
+    for _ in 0..<2 { try expect(store, 0..<280) }
+    #expect(store.statistics.segments > 80)
+    #expect(store.statistics.dictionaries > 80 && (2...66).contains(store.engine.dictionaries.count))
+    try store.close()
+  }
+
   @Test func whatItSaves() throws {
     var sizes: [Int] = []
     for dictionary in [.none, .trained] as [Store.Compression.Dictionary] {

@@ -95,17 +95,16 @@ struct BackupCopy {
     return try body(view.slice(offset, count))
   }
 
-  /// Whether the first bytes of the segment are those.
-  private func begins(_ segment: Source.Segment, with other: MemoryView) throws(StoreError) -> Bool {
-    if other.count > segment.end { return false }
-    var at = 0
-    while at < other.count {
-      let piece = other.slice(at, min(Self.pieceBytes, other.count - at))
-      let isSame = try withBytes(of: segment, at, piece.count) { (bytes) throws(StoreError) in
-        bytes.isEqual(to: piece)
-      }
+  /// Whether these bytes of the segment are those of the other one.
+  private func agrees(
+    _ segment: Source.Segment, with other: EarlierBackup.Content, from start: Int = 0, upTo end: Int
+  ) throws(StoreError) -> Bool {
+    if end > min(segment.end, other.byteCount) { return false }
+    for at in stride(from: start, to: end, by: Self.pieceBytes) {
+      let count = min(Self.pieceBytes, end - at)
+      let piece = try other.read(at, count).slice(at, count)
+      let isSame = try withBytes(of: segment, at, count) { (bytes) throws(StoreError) in bytes.isEqual(to: piece) }
       if !isSame { return false }
-      at += piece.count
     }
     return true
   }
@@ -119,10 +118,8 @@ struct BackupCopy {
     let isPast: Bool
     if let segment = source.segments.first(where: { $0.number == last }) {
       guard let content = try replaced.content(of: last) else { throw notPast(replaced) }
-      isPast = try withExtendedLifetime(content) { () throws(StoreError) in
-        let end = EarlierBackup.closingSeal(content.view, salt: segment.salt)?.offset ?? content.view.count
-        return try begins(segment, with: content.view.slice(0, end))
-      }
+      let end = try content.closingSeal(salt: segment.salt)?.offset ?? content.byteCount
+      isPast = try agrees(segment, with: content, upTo: end)
     } else if source.gone.range(of: last) != nil {
       isPast = try isPastOfCompacted(replaced)
     } else {
@@ -137,10 +134,7 @@ struct BackupCopy {
     for segment in source.segments {
       guard let content = try replaced.content(of: segment.number) else { continue }
       // Segments that were made apart have other salts.
-      let isSame = try withExtendedLifetime(content) { () throws(StoreError) in
-        try begins(segment, with: content.view.slice(0, SegmentHeader.byteCount))
-      }
-      if !isSame { return false }
+      if try !agrees(segment, with: content, upTo: SegmentHeader.byteCount) { return false }
     }
     return true
   }
@@ -155,12 +149,8 @@ struct BackupCopy {
     // Whoever opens a backup for writing goes on in the file of the last segment: that is in no other backup.
     guard let earlier, earlier.isReplaced || !isLast && segment.number != earlier.lastSegment,
       // What cannot be read there is copied.
-      let content = try? earlier.content(of: segment.number)
+      let content = try? earlier.content(of: segment.number), (try? isSame(segment, content, isLast: isLast)) == true
     else { return false }
-    let isSame = try withExtendedLifetime(content) { () throws(StoreError) in
-      try self.isSame(segment, content.view, isLast: isLast)
-    }
-    if !isSame { return false }
     do throws(StoreError) {
       // It may have been copied from elsewhere.
       try content.file.sync()
@@ -173,25 +163,23 @@ struct BackupCopy {
     }
   }
 
-  private func isSame(_ segment: Source.Segment, _ content: MemoryView, isLast: Bool) throws(StoreError) -> Bool {
+  private func isSame(
+    _ segment: Source.Segment, _ content: EarlierBackup.Content, isLast: Bool
+  ) throws(StoreError) -> Bool {
+    let end = segment.end
     if isLast {
-      guard let seal = EarlierBackup.closingSeal(content, salt: segment.salt),
-        segment.end == seal.offset || segment.end == content.count
+      guard let seal = try content.closingSeal(salt: segment.salt), end == seal.offset || end == content.byteCount
       else { return false }
-      return try begins(segment, with: content.slice(0, segment.end))
+      return try agrees(segment, with: content, upTo: end)
     }
     // Immutable: where the beginning, the length and the end are the same, the rest has been.
-    let endBytes = min(4096, segment.end)
-    guard content.count == segment.end, try begins(segment, with: content.slice(0, SegmentHeader.byteCount)) else {
-      return false
-    }
-    let hasSameEnd = try withBytes(of: segment, segment.end - endBytes, endBytes) { (bytes) throws(StoreError) in
-      bytes.isEqual(to: content.slice(segment.end - endBytes, endBytes))
-    }
-    if !hasSameEnd || !verifiesKept { return hasSameEnd }
-    var scan = LogScan(content, salt: segment.salt, to: segment.end)
+    guard content.byteCount == end, try agrees(segment, with: content, upTo: SegmentHeader.byteCount),
+      try agrees(segment, with: content, from: max(0, end - 4096), upTo: end)
+    else { return false }
+    if !verifiesKept { return true }
+    var scan = LogScan(try content.read(0, end), salt: segment.salt, to: end)
     while scan.next() != nil {}
-    return scan.offset == segment.end
+    return scan.offset == end
   }
 
   // MARK: What is new
@@ -229,8 +217,12 @@ struct BackupCopy {
 
   /// Reads what has arrived: whatever has gone wrong on the way shows.
   private func verify(_ segment: Source.Segment, _ file: any File) throws(StoreError) -> End {
-    let memory = try file.map(byteCount: segment.end, writable: false)
-    let view = memory.view.slice(0, segment.end)
+    let content = try EarlierBackup.Content(file, byteCount: segment.end)
+    let view = try content.read(0, segment.end)
+    return try withExtendedLifetime(content) { () throws(StoreError) in try end(of: segment, file, view) }
+  }
+
+  private func end(of segment: Source.Segment, _ file: any File, _ view: MemoryView) throws(StoreError) -> End {
     let header = try SegmentHeader(decoding: view, file: path(of: segment))
     guard header.store == engine.header.identifier, header.segment == segment.number, header.salt == segment.salt else {
       throw StoreError.damaged("the segment belongs to another store or place", file: path(of: segment), at: 24)

@@ -57,13 +57,35 @@ struct EarlierBackup {
   var lastSegment: UInt64? { segments.max() }
   var location: String { directory.location }
 
-  /// A segment, all of it as far as its log can go.
+  /// A segment, all of it as far as its log can go. Read where it is asked for, and not mapped: a page that its disk
+  /// cannot read would end the process.
   struct Content {
     let file: any File
-    let memory: Mapping
+    let byteCount: Int
+    private let memory: Mapping
 
-    /// As long as this is held.
-    var view: MemoryView { memory.view }
+    init(_ file: any File, byteCount: Int) throws(StoreError) {
+      self.file = file
+      self.byteCount = byteCount
+      memory = try System.allocate(byteCount: byteCount)
+    }
+
+    /// Memory for the whole of it, in which these bytes are as they are in the file; as long as this is held.
+    func read(_ offset: Int, _ count: Int) throws(StoreError) -> MemoryView {
+      _ = try file.read(into: memory.view.slice(offset, count), at: offset)
+      return memory.view.slice(0, byteCount)
+    }
+
+    /// The seal of a clean close with which it ends, as every backup does.
+    func closingSeal(salt: UInt64) throws(StoreError) -> LogScan.Record? {
+      let start = byteCount - Engine.sealBytes
+      guard start >= SegmentHeader.recordsStart else { return nil }
+      let view = try read(start, Engine.sealBytes)
+      guard let record = LogScan.record(view, salt: salt, at: start), record.end == byteCount,
+        record.seal(view)?.reason == SealValue.Reason.closed
+      else { return nil }
+      return record
+    }
   }
 
   /// - Returns: `nil` if it does not have the segment, or nothing that could be one.
@@ -72,7 +94,7 @@ struct EarlierBackup {
     else { return nil }
     let byteCount = try file.byteCount()
     guard byteCount >= SegmentHeader.byteCount, byteCount <= SegmentHeader.fileBytesMax else { return nil }
-    return Content(file: file, memory: try file.map(byteCount: byteCount, writable: false))
+    return try Content(file, byteCount: byteCount)
   }
 
   /// The last operation in it; `nil` if somebody has had it open for writing, or it does not end as a backup does.
@@ -81,19 +103,11 @@ struct EarlierBackup {
     guard let lock, try lock.byteCount() == 0, let last = lastSegment, let content = try content(of: last) else {
       return nil
     }
-    return withExtendedLifetime(content) {
-      guard let header = try? SegmentHeader(decoding: content.view, file: path) else { return nil }
-      return Self.closingSeal(content.view, salt: header.salt)?.header.sequence
+    return try withExtendedLifetime(content) { () throws(StoreError) in
+      let start = try content.read(0, SegmentHeader.byteCount)
+      guard let header = try? SegmentHeader(decoding: start, file: path) else { return nil }
+      return try content.closingSeal(salt: header.salt)?.header.sequence
     }
-  }
-
-  /// The seal of a clean close with which a segment ends, as every backup does.
-  static func closingSeal(_ content: MemoryView, salt: UInt64) -> LogScan.Record? {
-    let start = content.count - Engine.sealBytes
-    guard start >= SegmentHeader.recordsStart, let record = LogScan.record(content, salt: salt, at: start),
-      record.end == content.count, record.seal(content)?.reason == SealValue.Reason.closed
-    else { return nil }
-    return record
   }
 
   func refusal(_ message: String) -> StoreError { StoreError(.notAStore, message, file: path) }

@@ -3,7 +3,7 @@
 /// One is trained when 2 MiB have been put, and again whenever four times as much has been put as at the last time:
 /// then there is more to go by, and it may be larger. Besides, of every 16 MiB, the ratio to what was stored of them is
 /// compared with that of the training, and where it is a fifth worse, another one is trained. If that is not better,
-/// the ratio is what is to be expected from then on.
+/// the ratio is what is to be expected from then on, and the next look is after twice as much.
 struct DictionaryLearning {
   /// What new small values are compressed with: `LogState.dictionary`, for those who have not the turn.
   var current: ValueDictionary?
@@ -18,6 +18,8 @@ struct DictionaryLearning {
   /// When so many bytes have been put, a dictionary is trained, whatever the ratio is.
   private var nextBytes: Int
   private(set) var isAsked = false
+  /// Trainings in vain since the last dictionary: values that come in turns must not be trained on for ever.
+  private var inVain = 0
   /// What a dictionary may have at most: a segment begins with it.
   let dictionaryBytes: Int
   /// And at the first time; the amounts above go by this.
@@ -33,6 +35,7 @@ struct DictionaryLearning {
   private static let firstFactor = 18
   private static let growth = 4
   private static let windowFactor = 144
+  private static let doublingsMax = 8
   private static let decay = 1.2
 
   init(_ options: Store.Options) {
@@ -60,7 +63,9 @@ struct DictionaryLearning {
   }
 
   private mutating func hasDecayed() -> Bool {
-    guard current != nil, recentRawBytes >= Self.windowFactor * firstBytes else { return false }
+    guard current != nil, recentRawBytes >= (Self.windowFactor * firstBytes) << min(inVain, Self.doublingsMax) else {
+      return false
+    }
     let ratio = Double(recentStoredBytes) / Double(recentRawBytes)
     (recentRawBytes, recentStoredBytes) = (0, 0)
     let before = expected ?? ratio
@@ -70,6 +75,7 @@ struct DictionaryLearning {
 
   /// The training is over, with this dictionary and what it made of values that it had not seen, or in vain.
   mutating func finish(_ dictionary: ValueDictionary?, ratio: Double?) {
+    if dictionary != nil { inVain = 0 } else if isAsked && current != nil { inVain += 1 }
     isAsked = false
     (recentRawBytes, recentStoredBytes) = (0, 0)
     nextBytes = max(rawBytes, Self.firstFactor * firstBytes) &* Self.growth

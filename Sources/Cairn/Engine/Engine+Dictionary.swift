@@ -82,9 +82,13 @@ extension Engine {
     var training: (bytes: [UInt8], sizes: [Int]) = ([], [])
     var trial: [[UInt8]] = []
     var count = 0
+    /// Entries that have been looked at.
+    var entries = 0
   }
 
   private static let sampleBytes = 16 << 20
+  /// Entries that are looked at for it: of many, few may have values that could be compressed.
+  private static let sampleEntries = 1 << 20
   /// Every so many values is one for the trial.
   private static let trialShare = 8
   /// It must make values so much smaller than none does, and than the present one, or it is not worth a change.
@@ -127,17 +131,20 @@ extension Engine {
     var sample = Sample()
     let first = Int(try random() % UInt64(HashIndex.shards))
     var entries: [UInt64] = []
-    for number in 0..<HashIndex.shards where sample.training.bytes.count < byteCount {
+    var isEnough: Bool { sample.training.bytes.count >= byteCount || sample.entries >= Self.sampleEntries }
+    for number in 0..<HashIndex.shards where !isEnough {
       let shard = (first + number) % HashIndex.shards
       let slot = gate.enter()
       defer { slot.leave() }
       if !alive.isSet { throw deadError() }
       try verify(shard)
       index.entries(of: shard, into: &entries)
-      for entry in entries where sample.training.bytes.count < byteCount {
-        // What is damaged, or of a newer version, is told to who asks for it.
-        guard let record = index.record(entry, verifying: true), record.header.kind == RecordHeader.Kind.put,
-          record.header.isUnderstood, record.header.valueByteCount <= Self.smallValueBytes
+      for entry in entries where !isEnough {
+        sample.entries += 1
+        // What is damaged, or of a newer version, is told to who asks for it. Long ones are not read for their checksum.
+        guard let length = index.record(entry, verifying: false)?.header.valueByteCount,
+          length <= Self.smallValueBytes, let record = index.record(entry, verifying: true),
+          record.header.kind == RecordHeader.Kind.put, record.header.isUnderstood
         else { continue }
         _ = try? withValue(of: record) { add($0, to: &sample) }
       }

@@ -1,5 +1,8 @@
 /// The dictionaries of segments by their slots: prepared when first asked for, one for all segments that have the same
 /// one, and read without a lock.
+///
+/// A store has few. Of one that has been made to have many, so many are in memory at a time, and all are let go of when
+/// there is another one.
 final class DictionaryTable: Sendable {
   private struct Held {
     let salt: UInt64
@@ -23,6 +26,8 @@ final class DictionaryTable: Sendable {
 
   /// A ``BorrowedDictionary`` for each slot; 0 where nobody has asked yet.
   private let words: AtomicWords
+  /// With 1 MiB each, 64 MiB.
+  private static let countMax = 64
   /// Nothing is retired under it: what is reclaimed then may come here as well.
   private let state = Locked(State())
 
@@ -46,17 +51,25 @@ final class DictionaryTable: Sendable {
     let (memory, salt) = segments.memory(slot)
     // Not remembered where there is none: then a record is damaged, or was never ours, and is rarely asked for.
     guard let (value, codec) = DictionaryRecord.stored(in: memory, salt: salt) else { return nil }
-    let (found, old) = try state.withLock { (state) throws(StoreError) -> (ValueDictionary?, ValueDictionary?) in
-      if let held = state.held[slot], held.salt == salt { return (held.dictionary, nil) }
-      if state.unusable[slot] == salt { return (nil, nil) }
+    let (found, old) = try state.withLock { (state) throws(StoreError) -> (ValueDictionary?, [ValueDictionary]) in
+      if let held = state.held[slot], held.salt == salt { return (held.dictionary, []) }
+      if state.unusable[slot] == salt { return (nil, []) }
       guard let made = try Self.make(value, codec, &state) else {
         state.unusable[slot] = salt
-        return (nil, nil)
+        return (nil, [])
       }
-      return (made, hold(made, slot, salt, &state))
+      let others = state.known.count > Self.countMax ? letGo(&state) : []
+      return (made, others + [hold(made, slot, salt, &state)].compactMap { $0 })
     }
-    retire(old)
+    for dictionary in old { retire(dictionary) }
     return found
+  }
+
+  /// Of all, until somebody asks for them again.
+  private func letGo(_ state: inout State) -> [ValueDictionary] {
+    for slot in state.held.keys { words.store(0, at: slot) }
+    defer { state.held.removeAll() }
+    return state.held.values.map(\.dictionary)
   }
 
   /// Readers may still be in it.
