@@ -116,6 +116,36 @@ import Testing
     Issue.record("there were more moments")
   }
 
+  /// A backup that is replaced while it is opened: it is the one or the other.
+  @Test func anyMomentOfABackup() throws {
+    for moment in 0..<40 {
+      let directory = TemporaryDirectory()
+      let path = directory.path("backup")
+      var options = Counting.options()
+      options.compaction.isAutomatic = false
+      let store = try Store.open(at: directory.path("store"), options: options)
+      for number in 0..<1000 { try store.put(SelfDescribing.value(number), for: "\(number % 50)") }
+      try store.backup(to: path)
+      let before = try store.contents()
+      for number in 0..<1000 { try store.put(SelfDescribing.value(number + 1), for: "\(number % 60)") }
+      let after = try store.contents()
+      let counter = HookCounter()
+      let system = HookedFileSystem {
+        if counter.next() == moment {
+          do { try store.backup(to: path) } catch { Issue.record(error) }
+        }
+      }
+      let backup = try Store(engine: Engine.open(path, Store.Options(.readOnly), system))
+      #expect(backup.damage == nil, "moment \(moment): \(String(describing: backup.damage))")
+      let contents = try backup.contents()
+      #expect(contents == before || contents == after, "moment \(moment)")
+      try backup.close()
+      try store.close()
+      if counter.count <= moment { return }
+    }
+    Issue.record("there were more moments")
+  }
+
   private final class HookCounter: Sendable {
     private let calls = Atomic<Int>(0)
     func next() -> Int { calls.wrappingAdd(1, ordering: .relaxed).oldValue }

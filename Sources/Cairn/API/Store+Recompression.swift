@@ -1,6 +1,7 @@
 extension Store {
   /// Trains a dictionary for small values now (see ``Compression/Dictionary/trained``), on a sample of what the store
-  /// holds, and takes it into use if it makes them a tenth smaller or more. As a rule the store does that by itself;
+  /// holds, and takes it into use if it makes them a tenth smaller than none does or more, and 3 % smaller than the
+  /// present one, if there is one. As a rule the store does that by itself;
   /// but it may be worth it when a store has just been filled. What is there already stays as it is: see
   /// ``recompress(level:progress:)``.
   ///
@@ -20,7 +21,8 @@ extension Store {
   ///
   /// - Parameters:
   ///   - level: of zstd; `nil`: that of the options. What rarely changes is worth a higher one: it takes longer to
-  ///     compress, and no longer to read.
+  ///     compress, and no longer to read. What is put later goes by the options again, and so does what compaction has
+  ///     to compress anew because its dictionary has been replaced.
   ///   - progress: called now and then; returns whether to go on.
   /// - Throws: as ``compact(progress:)``; `.invalidOption` for a level outside of ``Compression/levels``.
   /// - Complexity: reads and writes the whole log.

@@ -62,7 +62,8 @@ extension Store {
   ///   - backup: a directory that ``backup(to:since:verifyingKept:progress:)`` has made.
   ///   - path: nothing yet, or an empty directory. Its folder must be there.
   ///   - replacing: whether there may also be the store that the backup is of, whatever has become of it; it is
-  ///     replaced at once by what is restored, and lost. Readers that have it open keep what they have.
+  ///     replaced at once by what is restored, and lost; where the file system cannot exchange names, there is nothing
+  ///     at `path` for a moment. Readers that have it open keep what they have.
   ///   - progress: told after each MiB; what it throws ends the work.
   /// - Throws: `.damaged` if the backup is (tells where), or its end is cut off; `.notFound`, `.notAStore` (also if
   ///   there is something at `path`, or with `replacing`, something else than that store); `.locked` (it is open for

@@ -11,8 +11,27 @@ extension Engine {
     _ path: String, _ options: Store.Options, _ fileSystem: some FileSystem, usingCheckpoint: Bool = true
   ) throws(StoreError) -> Engine {
     try options.validate()
+    for _ in 1..<replacementsMax where options.access == .readOnly {
+      let directory = try openDirectory(path, options, fileSystem)
+      let result = Result { () throws(StoreError) in try open(directory, options, usingCheckpoint) }
+      // Another store may have taken this one's place, as a backup does: then it is there at the next look.
+      let isGone = try !directory.names().contains(StoreHeader.name)
+      switch result {
+      case .success(let engine):
+        if engine.damage == nil || !isGone { return engine }
+      case .failure(let error):
+        if !isGone { throw error }
+      }
+    }
+    return try open(try openDirectory(path, options, fileSystem), options, usingCheckpoint)
+  }
+
+  private static let replacementsMax = 3
+
+  private static func open(
+    _ directory: any Directory, _ options: Store.Options, _ usingCheckpoint: Bool
+  ) throws(StoreError) -> Engine {
     let isCreating = options.access == .createIfMissing
-    let directory = try openDirectory(path, options, fileSystem)
     try checkContent(directory, mayBeEmpty: isCreating)
     let lock = options.access == .readOnly ? nil : try takeLock(directory, options)
     // Who held the lock before may have created the store meanwhile.
