@@ -17,9 +17,9 @@ package struct StoreDirectory {
 
   /// - Throws: `.notAStore` if there is something else or nothing in the directory; `.notFound` if there is no
   ///   directory; `.unsupportedFormat` if the store's format is newer; `.damaged`.
-  package init(opening path: String) throws(StoreError) {
+  package init(opening path: String, on fileSystem: any FileSystem = PosixFileSystem()) throws(StoreError) {
     do throws(StoreError) {
-      directory = try PosixFileSystem().openDirectory(path, creating: nil)
+      directory = try fileSystem.openDirectory(path, creating: nil)
     } catch {
       guard error.code == .notFound else { throw error }
       throw StoreError(.notFound, "there is nothing here", file: path, systemError: error.systemError)

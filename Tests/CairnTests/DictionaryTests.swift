@@ -1,4 +1,5 @@
 import CairnTestSupport
+import Glibc
 import Testing
 
 @testable import Cairn
@@ -56,7 +57,13 @@ struct DictionaryTests {
     store = try reopened(store, options)
     for _ in 0..<2 { try expect(store, 0..<280) }
     #expect(store.statistics.segments > 80)
-    #expect(store.statistics.dictionaries > 80 && (2...66).contains(store.engine.dictionaries.count))
+    #expect(store.statistics.dictionaries > 80)
+    // Others may be reading at this moment, and then nothing goes.
+    for _ in 0..<60_000 where store.engine.dictionaries.count > 66 {
+      usleep(1000)
+      Reclaimer.shared.reclaim()
+    }
+    #expect((2...66).contains(store.engine.dictionaries.count))
     try store.close()
   }
 

@@ -149,15 +149,98 @@ import Testing
     func write(_ bytes: [UInt8]) { self.bytes += bytes }
   }
 
+  /// What a listing says while something happens before, or after, one of its looks at the directory.
+  private func list(
+    _ path: String, _ counter: HookCounter, at moments: String, _ body: @escaping @Sendable (Int) throws -> Void
+  ) throws -> Int {
+    let system = HookedFileSystem {
+      do { try body(counter.next()) } catch { Issue.record("\(moments): \(error)") }
+    }
+    let lines = Lines()
+    let listing = try LogListing(StoreDirectory(opening: path, on: system), format: .json, to: lines)
+    #expect(listing.damage == nil, "\(moments)")
+    return String(decoding: lines.bytes, as: UTF8.self).split(separator: "\n").count { $0.contains("\"key\"") }
+  }
+
+  private func options(segmentBytes: Int) -> Store.Options {
+    var options = Store.Options()
+    options.segmentBytes = segmentBytes
+    options.compaction.isAutomatic = false
+    return options
+  }
+
+  private static func write(_ store: Store, _ count: Int) throws {
+    for number in 0..<count { try store.put([UInt8](repeating: 1, count: 1000), for: "\(number)") }
+  }
+
+  /// A session ends, and another one goes on in the same segment and further ones, at any two moments: nobody meets
+  /// damage, or misses what was there before.
+  @Test func sessionsAtAnyMomentOfAListing() throws {
+    let options = options(segmentBytes: 256 << 10)
+    var (end, pause) = (0, 0)
+    while true {
+      let directory = TemporaryDirectory()
+      let path = directory.path("store")
+      let first = try Store.open(at: path, options: options)
+      try Self.write(first, 100)
+      // One that is removed when the store is closed, and made again.
+      while try Files.segments(path).count < 2 { sched_yield() }
+      let counter = HookCounter()
+      let open = Mutex([first])
+      let start = end + pause
+      let operations = try list(path, counter, at: "moments \(end) and \(start)") { [end] moment in
+        if moment == end { try first.close() }
+        if moment != start { return }
+        let second = try Store.open(at: path, options: options)
+        open.withLock { $0.append(second) }
+        try Self.write(second, 300)
+        // What comes now tells that this was on the disk.
+        try second.sync()
+        try Self.write(second, 300)
+      }
+      #expect((100...700).contains(operations))
+      for store in open.withLock({ $0 }) { try store.close() }
+      if counter.count > start { pause += 1 } else if pause > 0 { (end, pause) = (end + 1, 0) } else { return }
+    }
+  }
+
+  /// The next segment is there already, and gets its records.
+  @Test func linksAtAnyMomentOfAListing() throws {
+    let directory = TemporaryDirectory()
+    let (path, copy) = (directory.path("store"), directory.path("copy"))
+    let options = options(segmentBytes: 64 << 10)
+    var store = try Store.open(at: path, options: options)
+    try Self.write(store, 10)
+    try store.close()
+    try Files.copyStore(path, to: copy)
+    store = try Store.open(at: path, options: options)
+    try Self.write(store, 10)
+    try store.sync()
+    try Self.write(store, 10)
+    let next = "/segment-00000002.log"
+    let segment = try Files.read(path + next)
+    try store.close()
+    let begun = segment.prefix(SegmentHeader.byteCount) + segment.dropFirst(SegmentHeader.byteCount).map { _ in 0 }
+    var moment = 0
+    while true {
+      try Files.write(Array(begun), to: copy + next)
+      let counter = HookCounter()
+      let operations = try list(copy, counter, at: "moment \(moment)") { [moment] in
+        if $0 == moment { try Files.write(segment, to: copy + next) }
+      }
+      #expect(operations == 10 || operations == 30, "moment \(moment)")
+      if counter.count <= moment { return }
+      moment += 1
+    }
+  }
+
   /// Method: a writer goes from segment to segment and from session to session as fast as it can, while threads follow
   /// its log, each from another moment on: nobody meets damage, or misses an operation.
   @Test func logsAreFollowedFromAnyMoment() throws {
     for seed in SeededRandom.seeds(6) {
       let directory = TemporaryDirectory()
       let path = directory.path("store")
-      var options = Store.Options()
-      options.segmentBytes = 64 << 10
-      options.compaction.isAutomatic = false
+      let options = options(segmentBytes: 64 << 10)
       try Store.open(at: path, options: options).close()
       let last = Atomic<UInt64>(0)
       let writer = Thread { [options] in

@@ -141,7 +141,7 @@ extension Engine {
       index.entries(of: shard, into: &entries)
       for entry in entries where !isEnough {
         sample.entries += 1
-        // What is damaged, or of a newer version, is told to who asks for it. Long ones are not read for their checksum.
+        // What is damaged, or of a newer version, is told to who asks for it. What is too long is not even read.
         guard let length = index.record(entry, verifying: false)?.header.valueByteCount,
           length <= Self.smallValueBytes, let record = index.record(entry, verifying: true),
           record.header.kind == RecordHeader.Kind.put, record.header.isUnderstood

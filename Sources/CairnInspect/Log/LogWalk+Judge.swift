@@ -62,7 +62,19 @@ extension LogWalk {
     if proof != nil || isRefused {
       reader.forget()
       // Valid after all: it was being written when it was read first, and what proves it came later still.
-      if !isRefused, try reader.record(at: hole, upTo: limit) != nil { return .again }
+      if !isRefused {
+        if try reader.record(at: hole, upTo: limit) != nil { return .again }
+        if try reader.hasGrown() {
+          throw StoreError(.historyGone, "the log went on while it was read", file: reader.path)
+        }
+        // The next one may have been begun since it was opened. What is wrong with it has been noted once.
+        let isSound = next.reader.map { $0.fileByteCount == $0.byteCount && !next.isAstray } ?? !next.exists
+        if claim == nil && isSound && !cursor.hasLookedAgain {
+          cursor.hasLookedAgain = true
+          next = try openNext(after: reader.number)
+          return .again
+        }
+      }
       return noteDamage(reader, limit, proof, behind)
     }
     // The seal names the segment after it, which was there before the seal was written.

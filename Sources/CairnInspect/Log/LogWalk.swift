@@ -65,6 +65,8 @@ struct LogWalk<Visitor: LogVisitor> {
     /// What is left for looking behind its holes, and the bytes of it and all later ones.
     var budget: Int?
     var rest: Int?
+    /// Whether the next segment has been opened once more.
+    var hasLookedAgain = false
 
     /// Where the last whole operation ends.
     var end: Int { batch?.start ?? hole }
@@ -230,6 +232,7 @@ struct LogWalk<Visitor: LogVisitor> {
     cursor.batch = nil
     cursor.isContinued = false
     (cursor.vouched, cursor.budget, cursor.rest) = (0, nil, nil)
+    cursor.hasLookedAgain = false
   }
 
   mutating func finish(_ ending: SegmentReport.Ending) {

@@ -188,6 +188,9 @@ final class SegmentReader {
   /// Reads anew: a writer may have gone on.
   func forget() { window.forget() }
 
+  /// Whether the file has become longer since: a session has gone on where another one had closed it.
+  func hasGrown() throws(StoreError) -> Bool { try window.file.byteCount() > fileByteCount }
+
   /// What stands behind a place where the log cannot be read on.
   struct Behind {
     /// The first valid record.
