@@ -29,7 +29,7 @@ test:
 	@.ci/prerequisites
 	.ci/swift-test $(SWIFT_FLAGS)
 	.ci/swift-test -c release -Xswiftc -enable-testing $(SWIFT_FLAGS) --scratch-path .build/testing
-	.ci/swift-test --sanitize=thread --scratch-path .build/thread --filter Concurren
+	.ci/swift-test --sanitize=thread --scratch-path .build/thread --filter "Concurren|BesideOthers"
 	.ci/swift-test --package-path Benchmarks $(SWIFT_FLAGS)
 
 golden:

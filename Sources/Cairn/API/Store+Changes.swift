@@ -181,8 +181,9 @@ extension Engine {
     try checkHistory(gap)
     var found: [UInt64: MovedChange] = [:]
     let end = published.load(ordering: .acquiring)
-    let segments = catalog.withLock { $0.segments.filter { $0.number >= segment } }
-    for segment in segments {
+    // Of those that have been begun since, nothing is published yet.
+    let numbers = segment...max(segment, LogAddress.segment(end))
+    for segment in catalog.withLock({ $0.segments.filter { numbers.contains($0.number) } }) {
       let slot = gate.enter()
       defer { slot.leave() }
       if !alive.isSet { throw deadError() }

@@ -79,10 +79,8 @@ extension Store {
       let live = Int(truncatingIfNeeded: engine.liveBytes.load(SegmentTable.slot(segment.number)))
       result.liveBytes += live
       result.deadBytes += (segment.end ?? position) - live
-      // Not under the lock: its pages may have to come from the disk.
-      let byteCount = DictionaryRecord.recordByteCount(in: segment.memory.view)
-      result.dictionaryBytes += byteCount
-      result.dictionaries += byteCount > 0 ? 1 : 0
+      result.dictionaryBytes += segment.dictionaryBytes
+      result.dictionaries += segment.dictionaryBytes > 0 ? 1 : 0
     }
     let slot = engine.gate.enter()
     defer { slot.leave() }

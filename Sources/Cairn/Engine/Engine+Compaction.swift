@@ -38,7 +38,7 @@ extension Engine {
           growth: (kept[slot]?.puts ?? 0) * (8 + RecordHeader.replacementItemBytes),
           removeBytes: Int(truncatingIfNeeded: removeBytes.load(slot)),
           frameBytes: SegmentHeader.byteCount + Self.linkBytes + (isSealed(segment) ? Self.sealBytes : 0)
-            + DictionaryRecord.recordByteCount(in: segment.memory.view),
+            + segment.dictionaryBytes,
           isMovable: segment.end != nil && segment.isMapped && state.unmovable[segment.number] == nil)
       }, deadBytesMin: deadBytesMin, segmentBytes: options.segmentBytes, checkpointSequence: checkpointSequence)
   }

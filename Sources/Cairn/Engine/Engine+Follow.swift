@@ -217,13 +217,16 @@ extension Engine {
       guard let index = catalog.index(of: active.number) else { return }
       catalog.segments[index].memory = memory
       catalog.segments[index].end = log.position
+      // It may be longer than what was read first.
+      catalog.segments[index].dictionaryBytes = DictionaryRecord.recordByteCount(in: memory.view)
       catalog.segments[index].isMapped = true
     }
     Reclaimer.shared.retire(active.memory)
     log.file = file
     (log.segment, log.salt, log.position) = (number, header.salt, SegmentHeader.recordsStart)
     let first = SegmentCatalog.Segment(
-      number: number, firstSequence: log.lastSequence + 1, salt: header.salt, end: nil, memory: start, file: nil)
+      number: number, firstSequence: log.lastSequence + 1, salt: header.salt, end: nil, memory: start, file: nil,
+      dictionaryBytes: DictionaryRecord.recordByteCount(in: start.view))
     catalog.withLock { $0.segments.append(first) }
     dictionaries.set(SegmentTable.slot(number), salt: header.salt, nil)
     liveBytes.store(0, at: SegmentTable.slot(number))

@@ -305,7 +305,7 @@ extension Engine {
       let before = catalog.segments[index]
       catalog.segments[index] = SegmentCatalog.Segment(
         number: before.number, firstSequence: before.firstSequence, salt: before.salt, end: nil, memory: memory,
-        file: file, isResumed: true)
+        file: file, isResumed: true, dictionaryBytes: before.dictionaryBytes)
     }
     noteDurable()
   }

@@ -49,7 +49,7 @@ extension Engine {
       catalog.segments.append(
         SegmentCatalog.Segment(
           number: header.segment, firstSequence: log.lastSequence + 1, salt: header.salt, end: nil, memory: memory,
-          file: prepared.file))
+          file: prepared.file, dictionaryBytes: dictionaryBytes))
     }
     noteDurable()
     let at = log.position

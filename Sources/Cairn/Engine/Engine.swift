@@ -221,6 +221,8 @@ struct SegmentCatalog {
     var isDurable = false
     /// Whether it was there before the store was opened: the staging buffer then begins with pages of the file.
     var isResumed = false
+    /// Of the record with its dictionary, if it has one.
+    var dictionaryBytes = 0
   }
 
   /// In order of their numbers.

@@ -347,7 +347,8 @@ struct Recovery {
         catalog.segments.append(
           SegmentCatalog.Segment(
             number: file.number, firstSequence: file.firstSequence, salt: file.header.salt, end: file.end,
-            memory: file.memory, file: nil, isMapped: true, isDurable: file.isDurable))
+            memory: file.memory, file: nil, isMapped: true, isDurable: file.isDurable,
+            dictionaryBytes: DictionaryRecord.recordByteCount(in: view)))
       }
     }
     for file in files where file.number > found.last.number {
