@@ -3,6 +3,7 @@
 SWIFT_FLAGS = -Xswiftc -warnings-as-errors
 SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests
 BENCHMARKS = Benchmarks/.build/release
+THREADS = TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/thread-sanitizer.suppressions
 
 .PHONY: help demo test golden lint bench bench-quick bench-own costs sanitize fuzz clean
 
@@ -29,7 +30,8 @@ test:
 	@.ci/prerequisites
 	.ci/swift-test $(SWIFT_FLAGS)
 	.ci/swift-test -c release -Xswiftc -enable-testing $(SWIFT_FLAGS) --scratch-path .build/testing
-	.ci/swift-test --sanitize=thread --scratch-path .build/thread --filter "Concurren|BesideOthers"
+	$(THREADS) .ci/swift-test -c release -Xswiftc -enable-testing --sanitize=thread --scratch-path .build/thread \
+		--filter "Concurren|BesideOthers"
 	.ci/swift-test --package-path Benchmarks $(SWIFT_FLAGS)
 
 golden:

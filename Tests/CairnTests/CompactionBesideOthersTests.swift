@@ -19,7 +19,7 @@ import Testing
 
   /// Every key that was put is seen with its last version, wherever compaction has brought it meanwhile.
   @Test func changes() throws {
-    for seed in SeededRandom.seeds(Sanitizer.isOfThreads ? 1 : 3) {
+    for seed in SeededRandom.seeds(3) {
       let store = try open("store-\(seed)")
       let isDone = Atomic(false)
       // Put once each, and moved again and again.
@@ -27,7 +27,7 @@ import Testing
       @Sendable func write() throws {
         defer { isDone.store(true, ordering: .releasing) }
         var random = SeededRandom(seed: seed)
-        for number in 0..<(Sanitizer.isOfThreads ? 3000 : 20_000) {
+        for number in 0..<20_000 {
           try store.put(random.bytes(random.below(300)), for: "often \(random.below(100))")
           if number % 20 == 0 {
             let next = once.load(ordering: .relaxed)
@@ -92,7 +92,7 @@ import Testing
   @Test func checkpoints() throws {
     let store = try open(checkpointInterval: 20_000)
     var random = SeededRandom(seed: SeededRandom.seeds(1)[0])
-    for round in 0..<(Sanitizer.isOfThreads ? 3 : 10) {
+    for round in 0..<10 {
       let seed = random.next()
       @Sendable func write() throws {
         var random = SeededRandom(seed: seed)

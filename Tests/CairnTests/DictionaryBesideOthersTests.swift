@@ -13,7 +13,7 @@ import Testing
 /// the log alone. Also run under the thread sanitizer.
 @Suite(.serialized) struct DictionaryBesideOthersTests {
   private static let writers = 3
-  private static let keys = Sanitizer.isOfThreads ? 60 : 400
+  private static let keys = 400
 
   private static func key(_ writer: Int, _ number: Int) -> String { "\(writer)-\(number)" }
 
@@ -29,7 +29,7 @@ import Testing
     options.compression = .zstd(level: 1)
     options.checkpointInterval = 300_000
     let store = try Store.open(at: directory.path("store"), options: options)
-    let rounds = Sanitizer.isOfThreads ? 3 : 6
+    let rounds = 6
     let running = Atomic(Self.writers)
     let failures = Mutex<[String]>([])
     @Sendable func fail(_ text: String) { failures.withLock { $0.append(text) } }

@@ -146,8 +146,10 @@ package struct MemoryView {
 
   /// A copy of the bytes on the heap.
   package func array() -> [UInt8] {
+    // Their count would be written to the storage that all empty arrays share.
+    if count == 0 { return [] }
     // SAFETY: exactly `count` bytes are initialized from as many.
-    unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+    return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       if let target = buffer.baseAddress {
         unsafe UnsafeMutableRawPointer(target).copyMemory(from: base, byteCount: count)
       }
