@@ -115,11 +115,14 @@ import Testing
   }
 
   /// What a number of a dictionary means that a newer version has written, is not known: its segment stays, too.
-  @Test func ofANewerVersion() throws {
+  @Test(arguments: [(codec: 1, dictionary: 2), (2, 1), (0, 1)])
+  func ofANewerVersion(codec: UInt8, dictionary: UInt8) throws {
     let directory = TemporaryDirectory()
+    var newer = FormatCase.framed("a", 1)
+    (newer.codec, newer.dictionary) = (codec, dictionary)
     var store = try store(
       [
-        FormatCase.dictionary(), FormatCase.framed("a", 1, dictionary: 2), ForgedSegment.put(2, "b", "two"),
+        FormatCase.dictionary(), newer, ForgedSegment.put(2, "b", "two"),
         ForgedSegment.put(3, "b", "three"),
       ], in: directory)
     for work in [{ try store.compact() }, { try store.recompress() }] {

@@ -182,8 +182,10 @@ extension Engine {
     var found: [UInt64: MovedChange] = [:]
     let end = published.load(ordering: .acquiring)
     // Of those that have been begun since, nothing is published yet.
-    let numbers = segment...max(segment, LogAddress.segment(end))
-    for segment in catalog.withLock({ $0.segments.filter { numbers.contains($0.number) } }) {
+    let segments = catalog.withLock { catalog in
+      catalog.segments.filter { $0.number >= segment && $0.number <= LogAddress.segment(end) }
+    }
+    for segment in segments {
       let slot = gate.enter()
       defer { slot.leave() }
       if !alive.isSet { throw deadError() }

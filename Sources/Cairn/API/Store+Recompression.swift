@@ -5,10 +5,10 @@ extension Store {
   /// but it may be worth it when a store has just been filled. What is there already stays as it is: see
   /// ``recompress(level:progress:)``.
   ///
-  /// - Returns: whether it was taken into use.
+  /// - Returns: whether it was taken into use; `false` if ``Options/compression`` asks for none.
   /// - Throws: `.noSpace` if the disk has no room for a new segment, and `.damaged` if the index is: then nothing has
   ///   changed; `.readOnly`, `.closed`, `.writerFailed`.
-  /// - Complexity: reads 16 MiB of values; about a second, beside reads and writes.
+  /// - Complexity: reads 16 MiB of values, of a million entries at most; about a second, beside reads and writes.
   @discardableResult
   public func trainDictionary() throws(StoreError) -> Bool {
     try engine.checkWritable()

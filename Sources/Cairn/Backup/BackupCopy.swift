@@ -102,9 +102,10 @@ struct BackupCopy {
     if end > min(segment.end, other.byteCount) { return false }
     for at in stride(from: start, to: end, by: Self.pieceBytes) {
       let count = min(Self.pieceBytes, end - at)
-      let piece = try other.read(at, count).slice(at, count)
-      let isSame = try withBytes(of: segment, at, count) { (bytes) throws(StoreError) in bytes.isEqual(to: piece) }
-      if !isSame { return false }
+      let isSame = try other.withBytes(at, count) { (piece) throws(StoreError) in
+        try withBytes(of: segment, at, count) { (bytes) throws(StoreError) in bytes.isEqual(to: piece) }
+      }
+      if isSame != true { return false }
     }
     return true
   }
@@ -177,8 +178,8 @@ struct BackupCopy {
       try agrees(segment, with: content, from: max(0, end - 4096), upTo: end)
     else { return false }
     if !verifiesKept { return true }
-    var scan = LogScan(try content.read(0, end), salt: segment.salt, to: end)
-    while scan.next() != nil {}
+    var scan = try LogFileScan(content.file, salt: segment.salt, to: end)
+    while try scan.next() != nil {}
     return scan.offset == end
   }
 
@@ -217,27 +218,28 @@ struct BackupCopy {
 
   /// Reads what has arrived: whatever has gone wrong on the way shows.
   private func verify(_ segment: Source.Segment, _ file: any File) throws(StoreError) -> End {
-    let content = try EarlierBackup.Content(file, byteCount: segment.end)
-    let view = try content.read(0, segment.end)
-    return try withExtendedLifetime(content) { () throws(StoreError) in try end(of: segment, file, view) }
-  }
-
-  private func end(of segment: Source.Segment, _ file: any File, _ view: MemoryView) throws(StoreError) -> End {
-    let header = try SegmentHeader(decoding: view, file: path(of: segment))
-    guard header.store == engine.header.identifier, header.segment == segment.number, header.salt == segment.salt else {
+    let content = EarlierBackup.Content(file: file, byteCount: segment.end)
+    let found = try content.withBytes(0, SegmentHeader.byteCount) { (bytes) throws(StoreError) in
+      try SegmentHeader(decoding: bytes, file: path(of: segment))
+    }
+    guard let header = found, header.store == engine.header.identifier, header.segment == segment.number,
+      header.salt == segment.salt
+    else {
       throw StoreError.damaged("the segment belongs to another store or place", file: path(of: segment), at: 24)
     }
     var end = End()
     end.epoch = header.epoch
-    var scan = LogScan(view, salt: segment.salt, to: segment.end)
-    while let record = scan.next() {
+    var scan = try LogFileScan(file, salt: segment.salt, to: segment.end)
+    while let (header, offset, bytes) = try scan.next() {
       // After a close, the next session has written there.
-      if record.header.isOperation, end.seal?.value.reason == SealValue.Reason.closed { end.epoch &+= 1 }
-      end.offset = record.end
-      if record.header.isKnownKind { end.sequence = record.header.sequence }
-      if !record.header.isSkippable { end.seal = record.seal(view).map { (record.offset, $0) } }
+      if header.isOperation, end.seal?.value.reason == SealValue.Reason.closed { end.epoch &+= 1 }
+      end.offset = scan.offset
+      if header.isKnownKind { end.sequence = header.sequence }
+      if !header.isSkippable { end.seal = bytes.flatMap { header.seal($0) }.map { (offset, $0) } }
       if let seal = end.seal?.value { end.epoch = max(end.epoch, seal.epoch) }
-      if record.header.kind == RecordHeader.Kind.link, let link = LogScan.link(view, salt: segment.salt)?.value {
+      if header.kind == RecordHeader.Kind.link, let bytes,
+        let link = LinkValue(decoding: bytes.slice(header.valueOffset, header.valueByteCount))
+      {
         end.epoch = max(end.epoch, link.epoch)
       }
     }

@@ -62,29 +62,27 @@ struct EarlierBackup {
   struct Content {
     let file: any File
     let byteCount: Int
-    private let memory: Mapping
 
-    init(_ file: any File, byteCount: Int) throws(StoreError) {
-      self.file = file
-      self.byteCount = byteCount
-      memory = try System.allocate(byteCount: byteCount)
+    /// `nil`, and the body is not called, where the file has become shorter.
+    func withBytes<R>(
+      _ offset: Int, _ count: Int, _ body: (MemoryView) throws(StoreError) -> R
+    ) throws(StoreError) -> R? {
+      let memory = try System.allocate(byteCount: count)
+      let view = memory.view.slice(0, count)
+      guard try file.read(into: view, at: offset) == count else { return nil }
+      return try withExtendedLifetime(memory) { () throws(StoreError) in try body(view) }
     }
 
-    /// Memory for the whole of it, in which these bytes are as they are in the file; as long as this is held.
-    func read(_ offset: Int, _ count: Int) throws(StoreError) -> MemoryView {
-      _ = try file.read(into: memory.view.slice(offset, count), at: offset)
-      return memory.view.slice(0, byteCount)
-    }
-
-    /// The seal of a clean close with which it ends, as every backup does.
-    func closingSeal(salt: UInt64) throws(StoreError) -> LogScan.Record? {
+    /// The seal of a clean close with which it ends, as every backup does: where it begins, and its sequence.
+    func closingSeal(salt: UInt64) throws(StoreError) -> (offset: Int, sequence: UInt64)? {
       let start = byteCount - Engine.sealBytes
       guard start >= SegmentHeader.recordsStart else { return nil }
-      let view = try read(start, Engine.sealBytes)
-      guard let record = LogScan.record(view, salt: salt, at: start), record.end == byteCount,
-        record.seal(view)?.reason == SealValue.Reason.closed
-      else { return nil }
-      return record
+      return try withBytes(start, Engine.sealBytes) { (bytes) throws(StoreError) in
+        guard let header = RecordHeader(decoding: bytes, at: 0), header.recordByteCount == bytes.count,
+          header.isIntact(bytes, offset: start, salt: salt), header.seal(bytes)?.reason == SealValue.Reason.closed
+        else { return nil }
+        return (start, header.sequence)
+      } ?? nil
     }
   }
 
@@ -94,7 +92,7 @@ struct EarlierBackup {
     else { return nil }
     let byteCount = try file.byteCount()
     guard byteCount >= SegmentHeader.byteCount, byteCount <= SegmentHeader.fileBytesMax else { return nil }
-    return try Content(file, byteCount: byteCount)
+    return Content(file: file, byteCount: byteCount)
   }
 
   /// The last operation in it; `nil` if somebody has had it open for writing, or it does not end as a backup does.
@@ -103,20 +101,19 @@ struct EarlierBackup {
     guard let lock, try lock.byteCount() == 0, let last = lastSegment, let content = try content(of: last) else {
       return nil
     }
-    return try withExtendedLifetime(content) { () throws(StoreError) in
-      let start = try content.read(0, SegmentHeader.byteCount)
-      guard let header = try? SegmentHeader(decoding: start, file: path) else { return nil }
-      return try content.closingSeal(salt: header.salt)?.header.sequence
+    let header = try content.withBytes(0, SegmentHeader.byteCount) { (bytes) throws(StoreError) in
+      try? SegmentHeader(decoding: bytes, file: path)
     }
+    guard let salt = header??.salt else { return nil }
+    return try content.closingSeal(salt: salt)?.sequence
   }
 
   func refusal(_ message: String) -> StoreError { StoreError(.notAStore, message, file: path) }
 }
 
-extension LogScan.Record {
-  /// What it says, if it is a seal.
-  func seal(_ memory: MemoryView) -> SealValue? {
-    guard header.kind == RecordHeader.Kind.seal else { return nil }
-    return SealValue(decoding: memory.slice(offset + header.valueOffset, header.valueByteCount))
+extension RecordHeader {
+  /// What it says, if it is a seal; of its bytes.
+  func seal(_ bytes: MemoryView) -> SealValue? {
+    kind == Kind.seal ? SealValue(decoding: bytes.slice(valueOffset, valueByteCount)) : nil
   }
 }

@@ -19,7 +19,7 @@ extension Store {
   /// The moment is between two commits, soon after the call begins: everything before it is in the backup, nothing
   /// after it, batches whole; also what is not on the disk of the store yet. Every record that is copied is verified.
   /// The backup appears at once, whole and on the disk, in place of the one that was there, which stays as it is until
-  /// then. What a call leaves that dies before that, beside the target under its name with `.tmp` or `.previous` behind
+  /// then; where the file system cannot exchange names, there is nothing at `path` for a moment. What a call leaves that dies before that, beside the target under its name with `.tmp` or `.previous` behind
   /// it, is removed by the next call for that target; or, if the earlier backup is in it and nothing at the target, put
   /// back.
   ///
@@ -62,8 +62,7 @@ extension Store {
   ///   - backup: a directory that ``backup(to:since:verifyingKept:progress:)`` has made.
   ///   - path: nothing yet, or an empty directory. Its folder must be there.
   ///   - replacing: whether there may also be the store that the backup is of, whatever has become of it; it is
-  ///     replaced at once by what is restored, and lost; where the file system cannot exchange names, there is nothing
-  ///     at `path` for a moment. Readers that have it open keep what they have.
+  ///     replaced by what is restored, as a backup is, and lost. Readers that have it open keep what they have.
   ///   - progress: told after each MiB; what it throws ends the work.
   /// - Throws: `.damaged` if the backup is (tells where), or its end is cut off; `.notFound`, `.notAStore` (also if
   ///   there is something at `path`, or with `replacing`, something else than that store); `.locked` (it is open for

@@ -25,7 +25,7 @@ extension Engine {
     queue.giveBack()
     let now = clock.now()
     // What has expired may have to be kept for a while.
-    let over = keepsVersions ? book.rule.endOfKept(now) : now
+    let over = keepsVersions ? keepRule.endOfKept(now) : now
     return CompactionPlan(
       uses: segments.map { segment in
         let slot = SegmentTable.slot(segment.number)

@@ -23,13 +23,17 @@ extension Engine {
   ) throws(StoreError) -> Engine {
     var options = options
     options.access = .readOnly
-    let engine = try open(path, options, fileSystem)
-    if let damage = engine.damage { throw damage }
-    guard let file = try engine.directory.open(SegmentHeader.name(engine.log.segment), forWriting: false) else {
-      throw engine.removedError()
+    for _ in 0..<openingsMax {
+      let engine = try open(path, options, fileSystem)
+      if let damage = engine.damage { throw damage }
+      // Compaction may have been faster.
+      guard let file = try engine.directory.open(SegmentHeader.name(engine.log.segment), forWriting: false) else {
+        continue
+      }
+      try engine.beginFollowing(in: file)
+      return engine
     }
-    try engine.beginFollowing(in: file)
-    return engine
+    throw overtakenError(path)
   }
 
   private func beginFollowing(in file: any File) throws(StoreError) {
@@ -190,7 +194,7 @@ extension Engine {
     guard let number = later.min(), let active = segmentOfLog(log.segment), let old = log.file else { return false }
     let name = SegmentHeader.name(number)
     guard let file = try directory.open(name, forWriting: false) else {
-      // It has gone since the names were read: compacted, or prepared by a session that has ended. Or it is no file.
+      // It has gone since the names were read: compacted, or prepared by a session that has ended. Or it leads nowhere.
       return try !directory.names().contains(name)
     }
     let start = try System.allocate(byteCount: 4096)
@@ -312,7 +316,11 @@ extension Engine {
         return (fresh, file)
       }
     }
-    throw StoreError(.historyGone, "the store is compacted faster than it can be read", file: directory.path)
+    throw Self.overtakenError(directory.path)
+  }
+
+  private static func overtakenError(_ path: String) -> StoreError {
+    StoreError(.historyGone, "the store is compacted faster than it can be read", file: path)
   }
 
   private static let openingsMax = 10

@@ -179,7 +179,7 @@ extension Engine {
     _ candidate: Candidate, _ memory: MemoryView, adding byteCount: Int
   ) throws(StoreError) {
     let (header, offset) = (candidate.header, candidate.offset)
-    guard header.flags & 0xFF & ~RecordHeader.Flags.known == 0, header.dictionary <= 1,
+    guard header.flags & 0xFF & ~RecordHeader.Flags.known == 0, header.dictionary == 0 || header.isUnderstood,
       header.extensionByteCount - header.fieldsByteCount + 16 + byteCount <= RecordHeader.extensionBytesMax
     else {
       throw StoreError(

@@ -14,19 +14,21 @@ extension Engine {
     for _ in 1..<replacementsMax where options.access == .readOnly {
       let directory = try openDirectory(path, options, fileSystem)
       let result = Result { () throws(StoreError) in try open(directory, options, usingCheckpoint) }
-      // Another store may have taken this one's place, as a backup does: then it is there at the next look.
-      let isGone = try !directory.names().contains(StoreHeader.name)
-      switch result {
-      case .success(let engine):
-        if engine.damage == nil || !isGone { return engine }
-      case .failure(let error):
-        if !isGone { throw error }
-      }
+      // Another store may have taken this one's place, as a backup does: then it is there at the next look, and what
+      // was found here had perhaps lost its end.
+      if !isGone(directory) { return try result.get() }
     }
     return try open(try openDirectory(path, options, fileSystem), options, usingCheckpoint)
   }
 
   private static let replacementsMax = 3
+
+  private static func isGone(_ directory: any Directory) -> Bool {
+    do throws(StoreError) { return try directory.open(StoreHeader.name, forWriting: false) == nil } catch {
+      // Then something else is wrong with it.
+      return false
+    }
+  }
 
   private static func open(
     _ directory: any Directory, _ options: Store.Options, _ usingCheckpoint: Bool

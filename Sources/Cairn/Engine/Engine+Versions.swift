@@ -36,7 +36,7 @@ extension Engine {
 
   /// Whether the version of an entry that has expired then is to be kept.
   func keepsExpired(_ deadline: Int64) -> Bool {
-    keepsVersions && book.rule.keeps(later: 0, time: deadline, now: clock.now())
+    keepsVersions && keepRule.keeps(later: 0, time: deadline, now: clock.now())
   }
 
   // MARK: What was there before
@@ -118,10 +118,10 @@ extension Engine {
     var found: [(hash: UInt64, versions: [VersionBook.Version])] = []
     for (hash, line) in lines {
       var line = line
-      let versions = line.trim(book.rule, now)
+      let versions = line.trim(keepRule, now)
       if versions.isEmpty { continue }
       found.append((hash, versions))
-      guard let milliseconds = book.rule.milliseconds else { continue }
+      guard let milliseconds = keepRule.milliseconds else { continue }
       for version in versions { ends.append((version.time.saturatingAdd(milliseconds), hash)) }
     }
     lines = [:]
@@ -192,7 +192,7 @@ extension Engine {
             version: version, replacement: replacement, time: time, slot: slot, byteCount: header.recordByteCount,
             isPut: header.kind == RecordHeader.Kind.put)
         }
-        lines[hash, default: FoundLine()].add(one, book.rule, now)
+        lines[hash, default: FoundLine()].add(one, keepRule, now)
       }
       if count == 0 { return }
       offset = scan.offset

@@ -79,6 +79,8 @@ final class Engine: @unchecked Sendable {  // As above.
   var deadlines = DeadlineBook()
   /// Earlier versions that compaction keeps, if any are to be kept.
   var book: VersionBook
+  /// What is kept by it; without the turn.
+  let keepRule: VersionBook.Rule
   let keepsVersions: Bool
   /// Operations encoded by the commit that is under way, not yet published.
   let staged = StagedOperations()
@@ -106,6 +108,7 @@ final class Engine: @unchecked Sendable {  // As above.
     self.lock = lock
     clock = ExpiryClock(options.clock)
     book = VersionBook(options)
+    keepRule = book.rule
     keepsVersions = options.keepVersions > 0 || options.keepVersionsFor != nil
     catalog = Locked(SegmentCatalog(store: header.identifier))
     segments = try SegmentTable()

@@ -55,7 +55,7 @@ final class GoneSegment: Sendable {
     self.slot = slot
     self.salt = salt
     // Now, as the table leads to it: later it cannot be found any more.
-    dictionary = try? dictionaries.dictionary(slot, segments)
+    dictionary = try? dictionaries.last(slot, salt: salt, segments)
   }
 
   var byteCount: Int { memory.byteCount }

@@ -107,11 +107,16 @@ package struct RecordHeader: Equatable {
   /// Reads the header at `offset`; `nil` where the record cannot lie within the view or is no record at all.
   @inline(__always)
   package init?(decoding view: MemoryView, at offset: Int) {
+    self.init(beginning: view, at: offset)
+    guard recordByteCount <= view.count - offset else { return nil }
+  }
+
+  /// The same where the record may go on behind the view.
+  @inline(__always)
+  package init?(beginning view: MemoryView, at offset: Int) {
     guard view.contains(offset, Self.byteCount) else { return nil }
     (checksum, sequence, lengths, marks) = view.loadFourWords(offset)
-    guard kind != 0, valueByteCount <= Store.Limits.valueBytes, recordByteCount <= view.count - offset else {
-      return nil
-    }
+    guard kind != 0, valueByteCount <= Store.Limits.valueBytes else { return nil }
   }
 
   init(sequence: UInt64, kind: UInt8, flags: UInt16, key: Int, value: Int, extension extensionByteCount: Int) {

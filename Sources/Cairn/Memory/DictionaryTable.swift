@@ -1,12 +1,13 @@
 /// The dictionaries of segments by their slots: prepared when first asked for, one for all segments that have the same
 /// one, and read without a lock.
 ///
-/// A store has few. Of one that has been made to have many, so many are in memory at a time, and all are let go of when
-/// there is another one.
+/// A store has few. Of one that has been made to have very many, all are let go of now and then.
 final class DictionaryTable: Sendable {
   private struct Held {
     let salt: UInt64
     let dictionary: ValueDictionary
+    /// The segment is gone, and readers may be left in it.
+    var isLast = false
   }
 
   private final class Known {
@@ -26,7 +27,7 @@ final class DictionaryTable: Sendable {
 
   /// A ``BorrowedDictionary`` for each slot; 0 where nobody has asked yet.
   private let words: AtomicWords
-  /// With 1 MiB each, 64 MiB.
+  /// Of those in memory; what is let go of stays until its readers are gone. As a rule each takes less than 1 MiB.
   private static let countMax = 64
   /// Nothing is retired under it: what is reclaimed then may come here as well.
   private let state = Locked(State())
@@ -65,11 +66,21 @@ final class DictionaryTable: Sendable {
     return found
   }
 
-  /// Of all, until somebody asks for them again.
+  /// Of all, until somebody asks for them again; but those that could not be found again.
   private func letGo(_ state: inout State) -> [ValueDictionary] {
-    for slot in state.held.keys { words.store(0, at: slot) }
-    defer { state.held.removeAll() }
-    return state.held.values.map(\.dictionary)
+    let slots = state.held.filter { !$0.value.isLast }.keys
+    for slot in slots { words.store(0, at: slot) }
+    return slots.compactMap { state.held.removeValue(forKey: $0)?.dictionary }
+  }
+
+  /// That of a segment which will not be found any more; kept until it is cleared.
+  func last(_ slot: Int, salt: UInt64, _ segments: SegmentTable) throws(StoreError) -> ValueDictionary? {
+    guard let found = try dictionary(slot, segments) else { return nil }
+    return state.withLock { state in
+      if state.held[slot] == nil { _ = hold(found, slot, salt, &state) }
+      if state.held[slot]?.salt == salt { state.held[slot]?.isLast = true }
+      return found
+    }
   }
 
   /// Readers may still be in it.

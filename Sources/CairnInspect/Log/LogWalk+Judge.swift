@@ -32,6 +32,7 @@ extension LogWalk {
     var reach = SegmentReader.Reach(
       after: cursor.batch?.sequence ?? cursor.sequence, byteCount: (cursor.rest ?? 0) &- end)
     reach.budget = cursor.budget ?? reach.budget
+    let before = (vouched: cursor.vouched, budget: cursor.budget)
     var proof: String?
     if let checkpoint, LogPlace(segment: reader.number, offset: end) < checkpoint.covered {
       proof = "the checkpoint covers it"
@@ -64,14 +65,14 @@ extension LogWalk {
       // Valid after all: it was being written when it was read first, and what proves it came later still.
       if !isRefused {
         if try reader.record(at: hole, upTo: limit) != nil { return .again }
-        if try reader.hasGrown() {
-          throw StoreError(.historyGone, "the log went on while it was read", file: reader.path)
-        }
-        // The next one may have been begun since it was opened. What is wrong with it has been noted once.
+        // A session may have gone on where another one had closed it, or begun the next one since that was opened.
+        // What is wrong with that has been noted once.
         let isSound = next.reader.map { $0.fileByteCount == $0.byteCount && !next.isAstray } ?? !next.exists
-        if claim == nil && isSound && !cursor.hasLookedAgain {
-          cursor.hasLookedAgain = true
-          next = try openNext(after: reader.number)
+        let mayHaveBegun = claim == nil && isSound
+        let hasGrown = try reader.hasGrown()
+        if !cursor.hasLookedAgain && (mayHaveBegun || hasGrown) {
+          (cursor.hasLookedAgain, cursor.vouched, cursor.budget) = (true, before.vouched, before.budget)
+          if mayHaveBegun { next = try openNext(after: reader.number) }
           return .again
         }
       }

@@ -65,7 +65,7 @@ struct LogWalk<Visitor: LogVisitor> {
     /// What is left for looking behind its holes, and the bytes of it and all later ones.
     var budget: Int?
     var rest: Int?
-    /// Whether the next segment has been opened once more.
+    /// Whether it and the next segment have been opened once more.
     var hasLookedAgain = false
 
     /// Where the last whole operation ends.
@@ -180,6 +180,7 @@ struct LogWalk<Visitor: LogVisitor> {
 
   /// Returns whether the log goes on in the next segment.
   private mutating func read(_ reader: SegmentReader, _ next: inout Opened) throws(StoreError) -> Bool {
+    var reader = reader
     var claim = try claim(reader, &next)
     try begin(reader)
     if depth == .ends, let claim, claim.end <= reader.byteCount, try skip(reader, to: claim) { return true }
@@ -198,7 +199,8 @@ struct LogWalk<Visitor: LogVisitor> {
       }
       switch try judge(reader, claim, &next, limit) {
       case .again:
-        reader.forget()
+        reader = try SegmentReader(reader.number, in: store) ?? reader
+        report.segments[report.segments.count - 1].byteCount = reader.fileByteCount
         claim = try self.claim(reader, &next)
       case .end(let tornBytes):
         finish(cursor.isClosed ? .closed : .open(tornBytes: tornBytes))
