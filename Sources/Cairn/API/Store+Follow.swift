@@ -34,8 +34,9 @@ extension Store {
   /// Makes visible what has been written to a followed store up to now. Of any other store, everything is already.
   ///
   /// - Returns: whether there was anything new.
-  /// - Throws: `.notFound` if the store has been removed; `.historyGone` if it has been replaced, or is compacted faster
-  ///   than it can be read; `.damaged`, `.unsupportedFormat`; `.closed`. Reads go on with what was there before.
+  /// - Throws: `.notFound` if the store has been removed; `.historyGone` if another one is in its place, or it is
+  ///   compacted faster than it can be read; `.damaged`, `.unsupportedFormat`; `.closed`. Reads go on with what was
+  ///   there before.
   /// - Complexity: one load and a few system calls; what is new is read and verified once.
   @discardableResult
   public func refresh() throws(StoreError) -> Bool { try engine.refresh() }

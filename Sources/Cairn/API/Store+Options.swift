@@ -46,9 +46,10 @@ extension Store {
       case none
       /// When about 2 MiB of small values have been put, a dictionary is trained in the background, and taken into use
       /// if it makes them a tenth smaller or more; another, larger one (448 KiB at most) when there is much more to go
-      /// by, or values take a fifth more than they did, if it makes them 3 % smaller. Alike values, such as JSON objects, take half as much with it, and
-      /// are read faster. Each segment of the log has a compressed copy, of at most a 64th of a segment. What is there
-      /// already is compressed with it when compaction moves it, or by ``Store/recompress(level:progress:)``.
+      /// by, or values take a fifth more than they did, if it makes them 3 % smaller. Alike values, such as JSON
+      /// objects, take half as much with it, and are read faster. Each segment of the log has a compressed copy, of at
+      /// most a 64th of a segment. What is there already is compressed with it when compaction moves it, or by
+      /// ``Store/recompress(level:progress:)``.
       case trained
     }
 

@@ -19,9 +19,9 @@ extension Store {
   /// The moment is between two commits, soon after the call begins: everything before it is in the backup, nothing
   /// after it, batches whole; also what is not on the disk of the store yet. Every record that is copied is verified.
   /// The backup appears at once, whole and on the disk, in place of the one that was there, which stays as it is until
-  /// then; where the file system cannot exchange names, there is nothing at `path` for a moment. What a call leaves that dies before that, beside the target under its name with `.tmp` or `.previous` behind
-  /// it, is removed by the next call for that target; or, if the earlier backup is in it and nothing at the target, put
-  /// back.
+  /// then; where the file system cannot exchange names, there is nothing at `path` for a moment. What a call leaves
+  /// that dies before that, beside the target under its name with `.tmp` or `.previous` behind it, is removed by the
+  /// next call for that target; or, if the earlier backup is in it and nothing at the target, put back.
   ///
   /// A backup is a store that was closed cleanly, of the same identity. To read it, open it with `.readOnly`; to work
   /// with it, ``restore(from:to:replacing:progress:)`` it. Once it has been written to, it is no backup any more, and
