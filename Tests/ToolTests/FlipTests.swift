@@ -13,7 +13,7 @@ import Testing
   #if DEBUG
     private static let step = 211
   #else
-    private static let step = 7
+    private static let step = 31
   #endif
 
   /// A golden store with everything that was ever put into it.
