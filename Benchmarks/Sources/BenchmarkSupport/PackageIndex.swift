@@ -53,3 +53,33 @@ public struct PackageIndex {
     }
   }
 }
+
+/// All packages in an order of its own, to be looked up. The keys stand one after the other in that order, so that who
+/// asks does not wait for memory, but only who answers.
+public struct PackageLookups {
+  @usableFromInline var keys: [UInt8] = []
+  @usableFromInline var lookups: [(keyEnd: Int, valueBytes: Int)] = []
+  /// The packages' places in the index.
+  public let order: [Int]
+  public var count: Int { order.count }
+
+  public init(_ index: PackageIndex, _ random: inout some RandomNumberGenerator) {
+    order = index.keys.indices.shuffled(using: &random)
+    for number in order {
+      keys += index.keys[number]
+      lookups.append((keys.count, index.values[number].count))
+    }
+  }
+
+  /// Calls `body` with each key, and the size of its value.
+  @inlinable
+  public func forEach(_ body: (UnsafeRawBufferPointer, Int) throws -> Void) rethrows {
+    try keys.withUnsafeBytes { keys in
+      var start = 0
+      for (end, valueBytes) in lookups {
+        try body(UnsafeRawBufferPointer(rebasing: keys[start..<end]), valueBytes)
+        start = end
+      }
+    }
+  }
+}

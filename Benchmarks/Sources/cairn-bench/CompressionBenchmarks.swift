@@ -54,9 +54,10 @@ func benchmarkCompression(_ report: inout Report, _ folder: String) throws {
     stores.append(store)
   }
   var random = Random(state: 1)
-  let order = (0..<count).shuffled(using: &random)
+  let lookups = PackageLookups(packages, &random)
   let samples = try interleaved(
-    5, stores.map { store in { try nanoseconds(per: count) { try getAll(store, packages, order) } } })
+    5, stores.map { store in { try nanoseconds(per: count) { try getAll(store, lookups, largest: packages.largest) } } }
+  )
   for (setting, sample) in zip(settings, samples) {
     report.row(
       "\(setting.name): get", "\(String(sample.median / 1000, digits: 2)) µs",
@@ -91,11 +92,11 @@ private struct Setting {
   var getTarget: Double?
 }
 
-private func getAll(_ store: Store, _ packages: PackageIndex, _ order: [Int]) throws {
-  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: packages.largest, alignment: 64)
+private func getAll(_ store: Store, _ lookups: PackageLookups, largest: Int) throws {
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: largest, alignment: 64)
   defer { buffer.deallocate() }
-  for number in order {
-    let count = try store.copyValue(for: packages.keys[number], into: buffer)
-    precondition(count == packages.values[number].count, "the store finds every key")
+  try lookups.forEach { key, valueBytes in
+    let count = try store.copyValue(for: key, into: buffer)
+    precondition(count == valueBytes, "the store finds every key")
   }
 }

@@ -13,16 +13,17 @@ extension Contest {
     let bytes = valueBytes + index.keys.reduce(0) { $0 + $1.count }
     say("  \(index.keys.count) values of \(valueBytes / index.keys.count) bytes on average")
     var random = Random(state: 1)
-    let order = index.keys.indices.shuffled(using: &random)
+    let lookups = PackageLookups(index, &random)
     let stores = try PackageStore.all.filter { $0.isThere }.map { try $0.load(index, in: folder) }
-    for store in stores { try store.get(index, order, isChecking: true) }
+    for store in stores { try store.check(index, lookups) }
     let samples = try interleaved(
       runner.rounds,
-      stores.map { store in { try nanoseconds(per: order.count) { try store.get(index, order, isChecking: false) } } })
+      stores.map { store in { try nanoseconds(per: lookups.count) { try store.get(lookups) } } })
     for (store, times) in zip(stores, samples) {
       try store.close()
       var row = Row(
-        work: "get-packages", keys: order.count, valueSize: valueBytes / order.count, threads: 1, durability: .process,
+        work: "get-packages", keys: lookups.count, valueSize: valueBytes / lookups.count, threads: 1,
+        durability: .process,
         engine: store.kind.name)
       row.nanosecondsPerOp = Spread(times)
       row.bytesOnDiskPerByte = Double(store.bytesOnDisk) / Double(bytes)
@@ -89,11 +90,16 @@ private final class PackageStore {
 
   deinit { buffer.deallocate() }
 
-  func get(_ index: PackageIndex, _ order: [Int], isChecking: Bool) throws {
-    for number in order {
+  func get(_ lookups: PackageLookups) throws {
+    try lookups.forEach { key, valueBytes in
+      guard try session.get(key, into: buffer) == valueBytes else { throw PeerError("\(kind.name) has lost a key") }
+    }
+  }
+
+  func check(_ index: PackageIndex, _ lookups: PackageLookups) throws {
+    for number in lookups.order {
       let size = try index.keys[number].withUnsafeBytes { try session.get($0, into: buffer) }
-      guard size == index.values[number].count else { throw PeerError("\(kind.name) has lost a key") }
-      if isChecking && !buffer.prefix(size!).elementsEqual(index.values[number]) {
+      guard size.map({ buffer.prefix($0).elementsEqual(index.values[number]) }) == true else {
         throw PeerError("\(kind.name) returns another value than the one that was put")
       }
     }
