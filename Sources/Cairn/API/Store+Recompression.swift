@@ -8,7 +8,7 @@ extension Store {
   /// - Returns: whether it was taken into use; `false` if ``Options/compression`` asks for none.
   /// - Throws: `.noSpace` if the disk has no room for a new segment, and `.damaged` if the index is: then nothing has
   ///   changed; `.readOnly`, `.closed`, `.writerFailed`.
-  /// - Complexity: reads 16 MiB of values, of a million entries at most; about a second, beside reads and writes.
+  /// - Complexity: reads 16 MiB of values, of a million entries at most; some seconds, beside reads and writes.
   @discardableResult
   public func trainDictionary() throws(StoreError) -> Bool {
     try engine.checkWritable()

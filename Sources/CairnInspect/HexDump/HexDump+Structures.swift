@@ -104,7 +104,7 @@ extension HexDump {
 
   private func header(at offset: Int) throws(StoreError) -> RecordHeader? {
     guard let start = try window.bytes(at: offset, RecordHeader.byteCount),
-      let claimed = SegmentReader.claimedByteCount(start),
+      let claimed = RecordHeader(beginning: start, at: 0)?.recordByteCount,
       let bytes = try window.bytes(at: offset, claimed)
     else { return nil }
     return RecordHeader(decoding: bytes, at: 0)

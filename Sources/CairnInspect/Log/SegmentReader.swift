@@ -117,7 +117,7 @@ final class SegmentReader {
     guard room >= RecordHeader.byteCount,
       let start = try window.bytes(at: offset, RecordHeader.byteCount, readAhead: readAhead)
     else { return nil }
-    guard let claimed = Self.claimedByteCount(start), claimed <= room else { return nil }
+    guard let claimed = RecordHeader(beginning: start, at: 0)?.recordByteCount, claimed <= room else { return nil }
     // What hostile bytes claim is not held in memory before it is known to be true.
     if claimed > FileWindow.readAhead, try !isIntact(at: offset, claimed) { return nil }
     guard let bytes = try window.bytes(at: offset, claimed, readAhead: readAhead),
@@ -141,7 +141,7 @@ final class SegmentReader {
     let at = link.end
     // What is too long is not even read.
     guard let start = try window.bytes(at: at, min(RecordHeader.byteCount, max(0, byteCount - at))),
-      start.count == RecordHeader.byteCount, let claimed = Self.claimedByteCount(start),
+      let claimed = RecordHeader(beginning: start, at: 0)?.recordByteCount,
       claimed <= DictionaryRecord.valueBytesMax + RecordHeader.byteCount * Store.Limits.keyBytes / 16,
       let record = try record(at: at, upTo: byteCount), DictionaryRecord.isOne(record.header, at: at, linkEnd: at)
     else { return nil }
@@ -164,15 +164,6 @@ final class SegmentReader {
       hash.add(piece)
     }
     return hash.finish() == checksum
-  }
-
-  /// How long the record says it is (SPEC 4.1), before anything of it is believed; `nil` if it is none.
-  static func claimedByteCount(_ start: MemoryView) -> Int? {
-    let lengths = start.loadFourWords(0).2
-    let value = Int(lengths & 0xFFFF_FFFF)
-    if lengths >> 48 & 0xFF == 0 || value > Store.Limits.valueBytes { return nil }
-    return RecordHeader.byteCount(
-      key: Int(lengths >> 32 & 0xFFFF), value: value, extension: Int(lengths >> 56) * 8)
   }
 
   /// The segment's link as it is at this moment; `nil` while it has none.
@@ -261,10 +252,9 @@ final class SegmentReader {
   /// How long a record here would be, if what stands here can be one of this log's.
   private func claim(at offset: Int, _ reach: Reach) throws(StoreError) -> Int? {
     guard let start = try window.bytes(at: offset, RecordHeader.byteCount),
-      let claimed = Self.claimedByteCount(start), claimed <= byteCount - offset
+      let header = RecordHeader(beginning: start, at: 0), header.recordByteCount <= byteCount - offset
     else { return nil }
-    let (_, sequence, _, marks) = start.loadFourWords(0)
-    let isWithinReach = sequence &- reach.lastSequence <= UInt64(reach.byteCount / RecordHeader.byteCount + 1)
-    return isWithinReach && Int(marks >> 32) * 8 <= offset ? claimed : nil
+    let isWithinReach = header.sequence &- reach.lastSequence <= UInt64(reach.byteCount / RecordHeader.byteCount + 1)
+    return isWithinReach && header.durableByteCount <= offset ? header.recordByteCount : nil
   }
 }
