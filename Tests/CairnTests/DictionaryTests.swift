@@ -45,8 +45,9 @@ struct DictionaryTests {
     #expect(store.statistics.dictionariesTrained > before)
   }
 
-  /// Of very many, those that were asked for before are let go of, and come again.
-  @Test func many() throws {
+  /// Of very many, those that were asked for before are let go of, and come again; and where a reader keeps those in
+  /// memory, that is no reason to let go of the others at each read.
+  @Test(arguments: [false, true]) func many(besideAReader: Bool) throws {
     let options = options(segmentBytes: 64 << 10)
     var store = try Store.open(at: directory.path("store"), options: options)
     try fill(store, 0..<200)
@@ -55,7 +56,9 @@ struct DictionaryTests {
       try fill(store, number..<number + 1)
     }
     store = try reopened(store, options)
+    let reader = besideAReader ? store.engine.gate.enter() : nil
     for _ in 0..<2 { try expect(store, 0..<280) }
+    reader?.leave()
     #expect(store.statistics.segments > 80)
     #expect(store.statistics.dictionaries > 80)
     // Others may be reading at this moment, and then nothing goes.

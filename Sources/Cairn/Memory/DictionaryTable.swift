@@ -23,6 +23,9 @@ final class DictionaryTable: Sendable {
     var lastNumber = 0
     /// Segments, by their slots, with a record that zstd does not take: so much is not tried again at each read.
     var unusable: [Int: UInt64] = [:]
+
+    /// Of those held. What was let go of and waits for its readers is not counted, or all would go at each read.
+    var distinct: Int { Set(held.values.map { ObjectIdentifier($0.dictionary) }).count }
   }
 
   /// A ``BorrowedDictionary`` for each slot; 0 where nobody has asked yet.
@@ -59,7 +62,7 @@ final class DictionaryTable: Sendable {
         state.unusable[slot] = salt
         return (nil, [])
       }
-      let others = state.known.count > Self.countMax ? letGo(&state) : []
+      let others = state.distinct >= Self.countMax ? letGo(&state) : []
       return (made, others + [hold(made, slot, salt, &state)].compactMap { $0 })
     }
     for dictionary in old { retire(dictionary) }
