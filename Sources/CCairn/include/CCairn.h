@@ -40,6 +40,15 @@ static inline void cairn_prefetch(const void *address) { __builtin_prefetch(addr
 /// pay only this, the reclaimer pays the rest with `cairn_membarrier`.
 static inline void cairn_compiler_barrier(void) { __asm__ volatile("" ::: "memory"); }
 
+/// Tells the processor that this thread only waits for another one to write.
+static inline void cairn_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
 /// The order of two byte ranges of the same length: less than, equal to or greater than 0.
 static inline int cairn_compare(const void *a, const void *b, size_t count) { return memcmp(a, b, count); }
 

@@ -1,11 +1,15 @@
+internal import CCairn
 internal import Synchronization
 
 /// Gives out the writer's *turn*: the right to append to the log and to change the views. One thread has it at a time,
 /// also while its disk works; who comes meanwhile waits in a queue, and the holder may carry out what waits there
 /// together with its own (group commit).
 ///
-/// Free, the turn costs two compare-and-swaps. Each waiter sleeps on a word of its own (with pthread conditions,
-/// which wake a crowd to fight for one mutex, 16 writers commit a quarter less).
+/// Free, the turn costs two compare-and-swaps. Who finds it taken, and nobody waiting, looks again for a moment before
+/// it sleeps: compaction has the turn for some µs at a time, and one that is handed to a thread which sleeps is idle
+/// until that thread runs (measured, overwrites beside compaction: writers waited 27 % of the time, 116 µs at a time;
+/// so 5 %). Each waiter sleeps on a word of its own (with pthread conditions, which wake a crowd to fight for one
+/// mutex, 16 writers commit a quarter less).
 final class CommitQueue: Sendable {
   private enum Turn {
     static let free: UInt32 = 0
@@ -34,10 +38,28 @@ final class CommitQueue: Sendable {
   }
   private let waiting = Locked(Waiting())
 
+  /// Longer than compaction has the turn as a rule.
+  private static let soonNanoseconds: UInt64 = 50_000
+
   /// Takes the turn if it is free.
   @inline(__always)
   func tryTake() -> Bool {
     turn.compareExchange(expected: Turn.free, desired: Turn.taken, ordering: .acquiring).exchanged
+  }
+
+  /// Takes the turn if it is free in a moment; never before others who wait.
+  @inline(never)
+  func tryTakeSoon() -> Bool {
+    let start = System.nanoseconds()
+    while System.nanoseconds() &- start < Self.soonNanoseconds {
+      for _ in 0..<8 {
+        cairn_pause()
+        let state = turn.load(ordering: .relaxed)
+        if state == Turn.awaited { return false }
+        if state == Turn.free && tryTake() { return true }
+      }
+    }
+    return false
   }
 
   /// Whether somebody waits. Asked by the holder.
@@ -65,7 +87,7 @@ final class CommitQueue: Sendable {
 
   /// Takes the turn, however long that takes.
   func take() {
-    if !tryTake() { _ = wait(CommitRequest()) }
+    if !tryTake() && !tryTakeSoon() { _ = wait(CommitRequest()) }
   }
 
   /// The next waiting request, if the holder wants it. It must be finished by the holder.

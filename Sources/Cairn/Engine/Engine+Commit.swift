@@ -6,7 +6,7 @@ extension Engine {
   /// Carries out one operation; returns when it is visible and as durable as asked.
   func commit(_ operation: Operation) throws(StoreError) -> Outcome {
     if !alive.isSet || isReadOnly { try checkWritable() }
-    if !queue.tryTake() { return try commitInQueue(operation) }
+    if !queue.tryTake() && !queue.tryTakeSoon() { return try commitInQueue(operation) }
     let outcome: Outcome
     do throws(StoreError) { outcome = try lead(operation) } catch {
       queue.giveBack()

@@ -9,6 +9,11 @@ extension Engine {
     let hash: UInt64
     /// What is stored instead of the value as it stands there.
     var recoded: Recoded?
+
+    /// What the index has for the record, in the segment of that number.
+    func entry(_ number: UInt64) -> UInt64 {
+      HashIndex.Entry.make(HashIndex.fingerprint(hash), slot: SegmentTable.slot(number), offset: offset)
+    }
   }
 
   /// What is looked at, or moved, in one turn: so long a commit may have to wait (measured: 256 records, 60 µs).
@@ -46,7 +51,7 @@ extension Engine {
     }
   }
 
-  /// The next operations, each verified.
+  /// The next operations that may count, each verified.
   private func gather(
     _ scan: inout LogScan, _ candidates: inout [Candidate], _ number: UInt64, _ encoding: Encoding
   ) throws(StoreError) {
@@ -55,11 +60,7 @@ extension Engine {
     let slot = gate.enter()
     defer { slot.leave() }
     if !alive.isSet { throw deadError() }
-    let source = try dictionaries.dictionary(SegmentTable.slot(number), segments)
-    var recodedBytes = 0
-    while scan.offset < scan.end && candidates.count < Self.recordsInTurn && scan.offset - start < Self.bytesInTurn
-      && recodedBytes < Self.recodedBytesInTurn
-    {
+    while scan.offset < scan.end && candidates.count < Self.recordsInTurn && scan.offset - start < Self.bytesInTurn {
       guard let record = scan.next() else {
         throw StoreError.damaged(
           "a record is not what was written: its segment cannot be compacted",
@@ -75,26 +76,36 @@ extension Engine {
       let key = scan.memory.slice(record.offset + record.header.keyOffset, record.header.keyByteCount)
       let hash = index.hash(key)
       index.prefetchBucket(hash)
-      var candidate = Candidate(header: record.header, offset: record.offset, hash: hash)
-      if record.header.kind != RecordHeader.Kind.delete && encoding.concerns(record.header) {
-        let entry = HashIndex.Entry.make(
-          HashIndex.fingerprint(hash), slot: SegmentTable.slot(number), offset: record.offset)
-        if !keepsVersions && isReplaced(entry, key, hash) { continue }
-        let bytes = scan.memory.slice(record.offset, record.header.recordByteCount)
-        candidate.recoded = try recoded(
-          FoundRecord(bytes: bytes, header: record.header, entry: entry), from: source, encoding)
-        recodedBytes += candidate.recoded?.bytes.count ?? 0
-      }
-      candidates.append(candidate)
+      candidates.append(Candidate(header: record.header, offset: record.offset, hash: hash))
     }
+    // Most of them, as a rule: writers need not wait for that.
+    if !keepsVersions {
+      candidates.removeAll { candidate in
+        candidate.header.kind == RecordHeader.Kind.put && index.isGone(candidate.entry(number), hash: candidate.hash)
+      }
+    }
+    try recode(&candidates, &scan, number, encoding)
   }
 
-  /// Whether the index leads elsewhere, or nowhere, for that key: then it always will. Without the turn.
-  private func isReplaced(_ entry: UInt64, _ key: MemoryView, _ hash: UInt64) -> Bool {
-    switch index.find(key, hash: hash, verifying: false) {
-    case .absent: true
-    case .found(let found): found.entry != entry
-    case .damaged, .unverified: false
+  /// Under a read guard. What would be too much for one turn is left to the next one.
+  private func recode(
+    _ candidates: inout [Candidate], _ scan: inout LogScan, _ number: UInt64, _ encoding: Encoding
+  ) throws(StoreError) {
+    let source = try dictionaries.dictionary(SegmentTable.slot(number), segments)
+    var byteCount = 0
+    for index in candidates.indices {
+      let (header, offset) = (candidates[index].header, candidates[index].offset)
+      guard header.kind != RecordHeader.Kind.delete && encoding.concerns(header) else { continue }
+      if byteCount >= Self.recodedBytesInTurn {
+        candidates.removeLast(candidates.count - index)
+        scan = LogScan(scan.memory, salt: scan.salt, from: offset, to: scan.end)
+        return
+      }
+      let bytes = scan.memory.slice(offset, header.recordByteCount)
+      let recoded = try recoded(
+        FoundRecord(bytes: bytes, header: header, entry: candidates[index].entry(number)), from: source, encoding)
+      candidates[index].recoded = recoded
+      byteCount += recoded?.bytes.count ?? 0
     }
   }
 

@@ -88,6 +88,32 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
     memory.prefetch(offset + 128)
   }
 
+  /// Whether an entry has certainly been replaced or removed, for good. For who does not have the turn, under a read
+  /// guard.
+  func isGone(_ entry: UInt64, hash: UInt64) -> Bool {
+    let shard = Self.shard(hash)
+    let fingerprint = Self.fingerprint(hash)
+    let moves = words.moves(shard)
+    let table = words.table(shard)
+    if table.isEmpty { return true }
+    if !table.isVerified { return false }
+    var bucket = table.home(fingerprint)
+    for _ in 0..<table.buckets {
+      let match = table.match(bucket, fingerprint)
+      var candidates = match & 0xFF
+      while candidates != 0 {
+        let found = table.load(bucket * BucketTable.entries + candidates.trailingZeroBitCount)
+        candidates &= candidates - 1
+        // What a batch has staged may have been this one before.
+        if found == entry || Entry.slot(found) == 0 { return false }
+      }
+      if match >> 8 != 0 { break }
+      bucket = table.following(bucket)
+    }
+    // As in a lookup: it may have passed us on its way.
+    return words.moves(shard) == moves && words.table(shard).word == table.word
+  }
+
   /// Copies the entries of a verified shard as they are at one moment. Under a read guard.
   func entries(of shard: Int, into entries: inout [UInt64]) {
     while true {
