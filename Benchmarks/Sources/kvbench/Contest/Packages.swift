@@ -16,9 +16,18 @@ extension Contest {
     let lookups = PackageLookups(index, &random)
     let stores = try PackageStore.all.filter { $0.isThere }.map { try $0.load(index, in: folder) }
     for store in stores { try store.check(index, lookups) }
+    let alone = [
+      try ZstdAlone(index, name: "(zstd alone)", dictionaryBytes: 0),
+      try ZstdAlone(index, name: "(zstd alone, dictionary)", dictionaryBytes: 448 << 10),
+    ]
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: index.largest, alignment: 64)
+    defer { buffer.deallocate() }
     let samples = try interleaved(
       runner.rounds,
-      stores.map { store in { try nanoseconds(per: lookups.count) { try store.get(lookups) } } })
+      stores.map { store in { try nanoseconds(per: lookups.count) { try store.get(lookups) } } }
+        + alone.map { zstd in
+          { try nanoseconds(per: lookups.count) { try zstd.get(lookups.order, index, into: buffer) } }
+        })
     for (store, times) in zip(stores, samples) {
       try store.close()
       var row = Row(
@@ -37,6 +46,13 @@ extension Contest {
       own.nanosecondsPerOp = Spread(mine)
       own.bytesOnDiskPerByte = nil
       contest(own, row, Spread(times.ratios(to: mine)), target: store.kind.target)
+    }
+    for (zstd, times) in zip(alone, samples[stores.count...]) {
+      let size = String(Double(zstd.byteCount) / Double(valueBytes), digits: 3)
+      say(
+        "  \(zstd.name.padded(24)) \(readable(times.median).padded(9)) \(size) of the values, in memory, not looked for"
+      )
+      zstd.close()
     }
   }
 }

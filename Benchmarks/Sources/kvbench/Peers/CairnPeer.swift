@@ -26,9 +26,12 @@ final class CairnPeer: Peer {
 
   func session() throws -> any Session { CairnSession(store) }
 
-  /// What was put before there was a dictionary is compressed with it, as compaction does sooner or later.
+  /// As with a store that has been in use for a while: the dictionary knows all of it, and all is compressed with that.
   func settle() throws {
-    if isCompressed { try store.recompress() }
+    if isCompressed {
+      try store.trainDictionary()
+      try store.recompress()
+    }
     try store.sync()
   }
 
