@@ -10,8 +10,8 @@ import Testing
 /// Method: a script of puts of all classes, in segments so small that they roll and checkpoints are written; for every
 /// kind of call, each n-th one fails, once or from then on, until the script gets through.
 @Suite(.serialized) struct FaultTests {
-  /// All but what only frozen stores need.
-  private static let kinds = FaultyFileSystem.Call.allCases.filter { $0 != .link }
+  /// All but what only frozen stores need, and who opens what is there.
+  private static let kinds = FaultyFileSystem.Call.allCases.filter { $0 != .link && $0 != .read }
 
   private func options() -> Store.Options {
     var options = Store.Options()
@@ -228,6 +228,50 @@ import Testing
       #expect(store.lastSequence == 0)
       try store.put("v", for: "k")
       try store.close()
+    }
+  }
+
+  /// A disk that cannot be read: an open fails with that, or goes without what it can do without, and harms nothing.
+  /// Method: stores as a close and as a killed process leave them, with segments that are gone.
+  @Test(arguments: [FaultyFileSystem.Call.read, .map], [Store.Options.Access.mustExist, .readOnly])
+  func openingFailsAnywhere(call: FaultyFileSystem.Call, access: Store.Options.Access) throws {
+    let fixture = TemporaryDirectory()
+    let store = try Store.open(at: fixture.path("store"), options: options())
+    for _ in 0..<2 { for number in 0..<60 { try put(number, in: store) } }
+    try store.compact()
+    for number in 60..<90 { try put(number, in: store) }
+    try Files.copyStore(fixture.path("store"), to: fixture.path("killed"))
+    try store.close()
+    for (name, isForEver) in [("store", false), ("killed", false), ("store", true), ("killed", true)] {
+      var met = 0
+      for after in 0... {
+        let directory = TemporaryDirectory()
+        let path = directory.path("copy")
+        try Files.copyTree(fixture.path(name), to: path)
+        let fault = FaultyFileSystem.Fault()
+        var options = options()
+        options.access = access
+        let comment: Comment = "\(name), \(call) number \(after), for ever: \(isForEver), \(access)"
+        fault.set(call, after: after, isForEver: isForEver)
+        let opened = Result { () throws(StoreError) in try Engine.open(path, options, FaultyFileSystem(fault: fault)) }
+        let failed = fault.failed
+        fault.clear()
+        switch opened {
+        case .success(let engine):
+          let store = Store(engine: engine)
+          _ = try check(store, acknowledged: 90, comment)
+          try store.close()
+        case .failure(let error):
+          met += 1
+          #expect(error.code == .system, "\(comment): \(error)")
+        }
+        #expect(try Files.leaks(below: path) == [], comment)
+        let again = try Store.open(at: path, options: self.options())
+        _ = try check(again, acknowledged: 90, comment)
+        try again.close()
+        if failed == 0 { break }
+      }
+      #expect(met > 0, "\(name), \(call), \(access)")
     }
   }
 }

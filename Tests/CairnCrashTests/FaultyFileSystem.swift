@@ -6,7 +6,7 @@ import Synchronization
 /// The machine's file system, but for one kind of call that fails: from the n-th one on, once or for ever.
 struct FaultyFileSystem: FileSystem {
   enum Call: String, CaseIterable, Sendable {
-    case write, sync, reserve, truncate, create, rename, unlink, link, syncDirectory, map
+    case read, write, sync, reserve, truncate, create, rename, unlink, link, syncDirectory, map
   }
 
   /// Which call fails, counted from the moment it is set.
@@ -121,7 +121,8 @@ final class FaultyFile: File {
   var path: String { real.path }
   func byteCount() throws(StoreError) -> Int { try real.byteCount() }
   func read(into target: MemoryView, at offset: Int) throws(StoreError) -> Int {
-    try real.read(into: target, at: offset)
+    try fault.check(.read, path)
+    return try real.read(into: target, at: offset)
   }
   func write(_ bytes: MemoryView, at offset: Int) throws(StoreError) {
     if offset >= SegmentHeader.recordsStart { fault.beforeRecords.withLock { $0 }?() }

@@ -107,9 +107,10 @@ import Testing
         #expect(try generation(path, PosixFileSystem(), comment) == (call == .syncDirectory ? 3 : 2), comment)
         let previous = try generation(path + ".previous", PosixFileSystem(), comment)
         #expect(previous == 1 || previous == 2, comment)
-        // Where it cannot be removed, the next one does it.
+        // Where it cannot be removed, or has not been looked at, the next one does it.
         let names = try Files.names(directory.path).sorted()
-        if call != .unlink { #expect(names == ["frozen", "frozen.previous"], comment) }
+        let isFirst = call == .read && after == 0
+        if call != .unlink && !isFirst { #expect(names == ["frozen", "frozen.previous"], comment) }
       }
       #expect(try Files.leaks(below: directory.path) == [], comment)
       try build(4, path, PosixFileSystem(), keepsPrevious: true)

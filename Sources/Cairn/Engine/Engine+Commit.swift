@@ -6,7 +6,10 @@ extension Engine {
   /// Carries out one operation; returns when it is visible and as durable as asked.
   func commit(_ operation: Operation) throws(StoreError) -> Outcome {
     if !alive.isSet || isReadOnly { try checkWritable() }
-    if !queue.tryTake() && !queue.tryTakeSoon() { return try commitInQueue(operation) }
+    // A sync takes longer than that, and is shared by who waits in the queue.
+    if !queue.tryTake() && (operation.durability == .disk || !queue.tryTakeSoon()) {
+      return try commitInQueue(operation)
+    }
     let outcome: Outcome
     do throws(StoreError) { outcome = try lead(operation) } catch {
       queue.giveBack()

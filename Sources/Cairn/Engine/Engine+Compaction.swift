@@ -20,6 +20,8 @@ extension Engine {
     let segments = catalog.withLock { $0.segments }
     let position = LogAddress.offset(published.load(ordering: .acquiring))
     sweepBook()
+    // After the look at the segments: what stands in those that are sealed has been published by then, or never will
+    // be, so that an entry which the index does not have then is gone.
     queue.take()
     let (deadlines, checkpointSequence, kept) = (deadlines, log.checkpointSequence, book.uses)
     queue.giveBack()

@@ -24,8 +24,10 @@ final class DictionaryTable: Sendable {
     /// Segments, by their slots, with a record that zstd does not take: so much is not tried again at each read.
     var unusable: [Int: UInt64] = [:]
 
-    /// Of those held. What was let go of and waits for its readers is not counted, or all would go at each read.
-    var distinct: Int { Set(held.values.map { ObjectIdentifier($0.dictionary) }).count }
+    /// Of those that may be let go of. What waits for its readers is not counted, or all others would go at each read.
+    var distinct: Int {
+      Set(held.values.lazy.filter { !$0.isLast }.map { ObjectIdentifier($0.dictionary) }).count
+    }
   }
 
   /// A ``BorrowedDictionary`` for each slot; 0 where nobody has asked yet.
@@ -62,7 +64,7 @@ final class DictionaryTable: Sendable {
         state.unusable[slot] = salt
         return (nil, [])
       }
-      let others = state.distinct >= Self.countMax ? letGo(&state) : []
+      let others = state.known.count > Self.countMax && state.distinct >= Self.countMax ? letGo(&state) : []
       return (made, others + [hold(made, slot, salt, &state)].compactMap { $0 })
     }
     for dictionary in old { retire(dictionary) }

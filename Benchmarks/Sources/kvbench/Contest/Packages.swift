@@ -26,7 +26,7 @@ extension Contest {
       runner.rounds,
       stores.map { store in { try nanoseconds(per: lookups.count) { try store.get(lookups) } } }
         + alone.map { zstd in
-          { try nanoseconds(per: lookups.count) { try zstd.get(lookups.order, index, into: buffer) } }
+          { try nanoseconds(per: lookups.count) { try zstd.get(lookups.order, into: buffer) } }
         })
     for (store, times) in zip(stores, samples) {
       try store.close()

@@ -10,10 +10,12 @@ struct ZstdAlone {
   private var frames: [UInt8] = []
   /// Where a package's frame begins, and behind the last one the end.
   private var starts = [0]
+  private let sizes: [Int]
 
   /// - Parameter dictionaryBytes: of a dictionary that is trained on every third value; 0: none.
   init(_ index: PackageIndex, name: String, dictionaryBytes: Int) throws {
     self.name = name
+    sizes = index.values.map(\.count)
     decompressing = ZSTD_createDCtx()
     let compressing = ZSTD_createCCtx()
     defer { ZSTD_freeCCtx(compressing) }
@@ -47,13 +49,13 @@ struct ZstdAlone {
 
   var byteCount: Int { frames.count }
 
-  func get(_ order: [Int], _ index: PackageIndex, into target: UnsafeMutableRawBufferPointer) throws {
+  func get(_ order: [Int], into target: UnsafeMutableRawBufferPointer) throws {
     try frames.withUnsafeBytes { frames in
       for number in order {
         let frame = UnsafeRawBufferPointer(rebasing: frames[starts[number]..<starts[number + 1]])
         let count = ZSTD_decompress_usingDDict(
           decompressing, target.baseAddress, target.count, frame.baseAddress, frame.count, dictionary)
-        guard count == index.values[number].count else { throw PeerError("zstd: a value is not what it was") }
+        guard count == sizes[number] else { throw PeerError("zstd: a value is not what it was") }
       }
     }
   }

@@ -26,7 +26,7 @@ final class CairnPeer: Peer {
 
   func session() throws -> any Session { CairnSession(store) }
 
-  /// As with a store that has been in use for a while: the dictionary knows all of it, and all is compressed with that.
+  /// As with a store that has been in use for a while: a dictionary was trained when all was there, and all has it.
   func settle() throws {
     if isCompressed {
       try store.trainDictionary()
