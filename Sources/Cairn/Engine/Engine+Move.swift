@@ -10,9 +10,9 @@ extension Engine {
     /// What is stored instead of the value as it stands there.
     var recoded: Recoded?
 
-    /// What the index has for the record, in the segment of that number.
-    func entry(_ number: UInt64) -> UInt64 {
-      HashIndex.Entry.make(HashIndex.fingerprint(hash), slot: SegmentTable.slot(number), offset: offset)
+    /// What the index has for the record, in the segment of that slot.
+    func entry(_ slot: Int) -> UInt64 {
+      HashIndex.Entry.make(HashIndex.fingerprint(hash), slot: slot, offset: offset)
     }
   }
 
@@ -79,19 +79,20 @@ extension Engine {
       candidates.append(Candidate(header: record.header, offset: record.offset, hash: hash))
     }
     // Most of them, as a rule: writers need not wait for that.
+    let place = SegmentTable.slot(number)
     if !keepsVersions {
       candidates.removeAll { candidate in
-        candidate.header.kind == RecordHeader.Kind.put && index.isGone(candidate.entry(number), hash: candidate.hash)
+        candidate.header.kind == RecordHeader.Kind.put && index.isGone(candidate.entry(place), hash: candidate.hash)
       }
     }
-    try recode(&candidates, &scan, number, encoding)
+    try recode(&candidates, &scan, place, encoding)
   }
 
   /// Under a read guard. What would be too much for one turn is left to the next one.
   private func recode(
-    _ candidates: inout [Candidate], _ scan: inout LogScan, _ number: UInt64, _ encoding: Encoding
+    _ candidates: inout [Candidate], _ scan: inout LogScan, _ slot: Int, _ encoding: Encoding
   ) throws(StoreError) {
-    let source = try dictionaries.dictionary(SegmentTable.slot(number), segments)
+    let source = try dictionaries.dictionary(slot, segments)
     var byteCount = 0
     for index in candidates.indices {
       let (header, offset) = (candidates[index].header, candidates[index].offset)
@@ -103,7 +104,7 @@ extension Engine {
       }
       let bytes = scan.memory.slice(offset, header.recordByteCount)
       let recoded = try recoded(
-        FoundRecord(bytes: bytes, header: header, entry: candidates[index].entry(number)), from: source, encoding)
+        FoundRecord(bytes: bytes, header: header, entry: candidates[index].entry(slot)), from: source, encoding)
       candidates[index].recoded = recoded
       byteCount += recoded?.bytes.count ?? 0
     }
@@ -156,8 +157,7 @@ extension Engine {
   private func movePut(_ candidate: Candidate, _ memory: MemoryView, _ slot: Int) throws(StoreError) {
     try verifyInTurn(HashIndex.shard(candidate.hash))
     let (header, offset) = (candidate.header, candidate.offset)
-    let entry = HashIndex.Entry.make(HashIndex.fingerprint(candidate.hash), slot: slot, offset: offset)
-    guard index.locate(entry: entry, hash: candidate.hash) != nil else {
+    guard index.locate(entry: candidate.entry(slot), hash: candidate.hash) != nil else {
       return try moveEarlier(candidate, memory, slot)
     }
     if let deadline = header.deadline(memory, at: offset), clock.isExpired(deadline), !keepsExpired(deadline) {

@@ -69,6 +69,25 @@ struct BucketTable {
     return unsafe cairn_bucket_match(UnsafePointer(OpaquePointer(base + bucket * Self.entries)), fingerprint)
   }
 
+  /// Where the first entry with this fingerprint stands that is wanted.
+  @inline(__always)
+  func place(_ fingerprint: UInt32, where isWanted: (UInt64) -> Bool) -> Int? {
+    if isEmpty { return nil }
+    var bucket = home(fingerprint)
+    for _ in 0..<buckets {
+      let match = match(bucket, fingerprint)
+      var candidates = match & 0xFF
+      while candidates != 0 {
+        let index = bucket * Self.entries + candidates.trailingZeroBitCount
+        candidates &= candidates - 1
+        if isWanted(load(index)) { return index }
+      }
+      if match >> 8 != 0 { return nil }
+      bucket = following(bucket)
+    }
+    return nil
+  }
+
   @inline(__always)
   func load(_ index: Int) -> UInt64 {
     precondition(index >= 0 && index < capacity, "entry outside of table")

@@ -56,22 +56,9 @@ extension HashIndex {
   /// Where exactly that entry stands, if it does.
   func locate(entry: UInt64, hash: UInt64) -> Position? {
     let shard = Self.shard(hash)
-    let table = table(shard)
-    if table.isEmpty { return nil }
-    let fingerprint = Self.fingerprint(hash)
-    var bucket = table.home(fingerprint)
-    for _ in 0..<table.buckets {
-      let match = table.match(bucket, fingerprint)
-      var candidates = match & 0xFF
-      while candidates != 0 {
-        let index = bucket * BucketTable.entries + candidates.trailingZeroBitCount
-        candidates &= candidates - 1
-        if table.load(index) == entry { return Position(shard: shard, index: index, raw: entry, record: nil) }
-      }
-      if match >> 8 != 0 { return nil }
-      bucket = table.following(bucket)
+    return table(shard).place(Self.fingerprint(hash), where: { $0 == entry }).map {
+      Position(shard: shard, index: $0, raw: entry, record: nil)
     }
-    return nil
   }
 
   /// Points a key to another record.

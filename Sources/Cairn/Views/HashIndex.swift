@@ -92,24 +92,11 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
   /// guard.
   func isGone(_ entry: UInt64, hash: UInt64) -> Bool {
     let shard = Self.shard(hash)
-    let fingerprint = Self.fingerprint(hash)
     let moves = words.moves(shard)
     let table = words.table(shard)
-    if table.isEmpty { return true }
-    if !table.isVerified { return false }
-    var bucket = table.home(fingerprint)
-    for _ in 0..<table.buckets {
-      let match = table.match(bucket, fingerprint)
-      var candidates = match & 0xFF
-      while candidates != 0 {
-        let found = table.load(bucket * BucketTable.entries + candidates.trailingZeroBitCount)
-        candidates &= candidates - 1
-        // What a batch has staged may have been this one before.
-        if found == entry || Entry.slot(found) == 0 { return false }
-      }
-      if match >> 8 != 0 { break }
-      bucket = table.following(bucket)
-    }
+    if !table.isEmpty && !table.isVerified { return false }
+    // What a batch has staged may have been this one before.
+    if table.place(Self.fingerprint(hash), where: { $0 == entry || Entry.slot($0) == 0 }) != nil { return false }
     // As in a lookup: it may have passed us on its way.
     return words.moves(shard) == moves && words.table(shard).word == table.word
   }
