@@ -45,17 +45,32 @@ struct DictionaryTests {
     #expect(store.statistics.dictionariesTrained > before)
   }
 
-  /// Of very many, those that were asked for before are let go of, and come again; and where a reader keeps those in
-  /// memory, that is no reason to let go of the others at each read.
-  @Test(arguments: [false, true]) func many(besideAReader: Bool) throws {
+  /// A store, opened again, in which each of the entries from 200 on has a dictionary and a segment of its own.
+  private func withMany(upTo end: Int) throws -> Store {
     let options = options(segmentBytes: 64 << 10)
-    var store = try Store.open(at: directory.path("store"), options: options)
+    let store = try Store.open(at: directory.path("store"), options: options)
     try fill(store, 0..<200)
-    for number in 200..<280 {
+    for number in 200..<end {
       try train(store)
       try fill(store, number..<number + 1)
     }
-    store = try reopened(store, options)
+    return try reopened(store, options)
+  }
+
+  /// Others may be reading at this moment, and then nothing goes.
+  private func expectFew(_ dictionaries: DictionaryTable) {
+    for _ in 0..<60_000 where dictionaries.count > 66 {
+      usleep(1000)
+      Reclaimer.shared.reclaim()
+    }
+    // One is what the log has: if all others went at each read, it would be the only one.
+    #expect((2...66).contains(dictionaries.count))
+  }
+
+  /// Of very many, those that were asked for before are let go of, and come again; and where a reader keeps those in
+  /// memory, that is no reason to let go of the others at each read.
+  @Test(arguments: [false, true]) func many(besideAReader: Bool) throws {
+    let store = try withMany(upTo: 280)
     do {
       let reader = besideAReader ? store.engine.gate.enter() : nil
       defer { reader?.leave() }
@@ -63,27 +78,14 @@ struct DictionaryTests {
     }
     #expect(store.statistics.segments > 80)
     #expect(store.statistics.dictionaries > 80)
-    // Others may be reading at this moment, and then nothing goes.
-    for _ in 0..<60_000 where store.engine.dictionaries.count > 66 {
-      usleep(1000)
-      Reclaimer.shared.reclaim()
-    }
-    // One is what the log has: if all others went at each read, it would be the only one.
-    #expect((2...66).contains(store.engine.dictionaries.count))
+    expectFew(store.engine.dictionaries)
     try store.close()
   }
 
   /// Goal: the dictionary of a segment that is gone, and may have readers left, is not let go of with the others: it
   /// could not be found again.
   @Test func manyAndSegmentsThatGo() throws {
-    let options = options(segmentBytes: 64 << 10)
-    var store = try Store.open(at: directory.path("store"), options: options)
-    try fill(store, 0..<200)
-    for number in 200..<350 {
-      try train(store)
-      try fill(store, number..<number + 1)
-    }
-    store = try reopened(store, options)
+    let store = try withMany(upTo: 350)
     let (dictionaries, segments) = (store.engine.dictionaries, store.engine.segments)
     // Each of these has a segment of its own, and a dictionary that only a snapshot needs from now on.
     var snapshot: Snapshot? = try store.snapshot()
@@ -108,11 +110,7 @@ struct DictionaryTests {
       #expect(try gone.count { try dictionaries.prepared($0, segments) != nil } > 70)
     }
     snapshot = nil
-    for _ in 0..<60_000 where dictionaries.count > 66 {
-      usleep(1000)
-      Reclaimer.shared.reclaim()
-    }
-    #expect((2...66).contains(dictionaries.count))
+    expectFew(dictionaries)
     try store.close()
   }
 
@@ -238,6 +236,24 @@ struct DictionaryTests {
       #expect(try store.entry(for: key(7))?.deadline != nil)
       #expect(try store.value(for: "large") == [UInt8](repeating: 7, count: 30_000))
       store = try reopened(store, options(), rebuilt: rebuilt)
+    }
+    try store.close()
+  }
+
+  /// Goal: what is too much for one turn is moved in the next ones, all of it.
+  /// Method: values that take a hundred times as much when they are stored as they are.
+  @Test func muchInATurn() throws {
+    var options = options(segmentBytes: 4 << 20)
+    var store = try Store.open(at: directory.path("store"), options: options)
+    func value(_ number: Int) -> [UInt8] { key(number) + [UInt8](repeating: UInt8(number), count: 30_000) }
+    for number in 0..<200 { try store.put(value(number), for: key(number)) }
+    options.compression = .none
+    store = try reopened(store, options)
+    try store.recompress()
+    #expect(store.statistics.liveBytes > 200 * 30_000)
+    for rebuilt in [false, true] {
+      for number in 0..<200 { #expect(try store.value(for: key(number)) == value(number), "\(number)") }
+      store = try reopened(store, options, rebuilt: rebuilt)
     }
     try store.close()
   }
