@@ -7,8 +7,8 @@ internal import Synchronization
 ///
 /// Free, the turn costs two compare-and-swaps. Who finds it taken, and nobody waiting, looks again for a moment before
 /// it sleeps: compaction has the turn for some µs at a time, and one that is handed to a thread which sleeps is idle
-/// until that thread runs (measured, overwrites beside compaction: writers waited 27 % of the time, 116 µs at a time;
-/// so 5 %). Each waiter sleeps on a word of its own (with pthread conditions, which wake a crowd to fight for one
+/// until that thread runs (measured, overwrites beside compaction: writers slept 27 % of the time, 116 µs at a time; so
+/// 5 %). Each waiter sleeps on a word of its own (with pthread conditions, which wake a crowd to fight for one
 /// mutex, 16 writers commit a quarter less).
 final class CommitQueue: Sendable {
   private enum Turn {
