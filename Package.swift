@@ -47,6 +47,10 @@ let package = Package(
     .executableTarget(
       name: "cairn-test-writer", dependencies: ["Cairn", "CairnTestSupport"], path: "Tests/cairn-test-writer",
       swiftSettings: settings),
+    // Crashes on a simulated disk, by the million.
+    .target(
+      name: "CairnTorture", dependencies: ["Cairn", "CairnTestSupport"], path: "Tests/CairnTorture",
+      swiftSettings: settings),
     .target(
       name: "CairnFuzz", dependencies: ["Cairn", "CairnArguments", "CairnInspect", "CairnTestSupport"],
       path: "Tests/CairnFuzz", swiftSettings: settings),
@@ -58,7 +62,7 @@ let package = Package(
       name: "CairnTests", dependencies: ["CAllocations", "Cairn", "CairnFoundation", "CairnTestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "CairnCrashTests", dependencies: ["Cairn", "CairnTestSupport", "cairn-test-writer"],
+      name: "CairnCrashTests", dependencies: ["Cairn", "CairnTestSupport", "CairnTorture", "cairn-test-writer"],
       swiftSettings: settings),
     .testTarget(
       name: "ToolTests",

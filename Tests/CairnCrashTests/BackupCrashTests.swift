@@ -1,4 +1,5 @@
 import CairnTestSupport
+import CairnTorture
 import Foundation
 import Synchronization
 import Testing

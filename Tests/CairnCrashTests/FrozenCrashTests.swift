@@ -1,4 +1,5 @@
 import CairnTestSupport
+import CairnTorture
 import Testing
 
 @testable import Cairn

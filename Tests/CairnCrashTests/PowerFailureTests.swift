@@ -1,4 +1,5 @@
 import CairnTestSupport
+import CairnTorture
 import Synchronization
 import Testing
 

@@ -129,6 +129,9 @@ extension Store {
     /// Source of the random numbers that a store needs: its identity, the seed of its hash, the salts of its
     /// checksums. `nil`: the kernel's. Tests that want the same bytes every time pass their own.
     public var randomNumber: (@Sendable () -> UInt64)?
+    /// Whether there are threads for what is done in the background. Tests that repeat every call in its order do
+    /// without: see ``Store/runBackground()``.
+    package var hasThreads = true
 
     public init() {}
 

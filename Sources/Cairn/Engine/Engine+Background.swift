@@ -73,7 +73,8 @@ final class BackgroundThread: Sendable {
   /// Ends the thread and waits for it.
   func stop() {
     wake(.stop)
-    cairn_thread_join(thread.load(ordering: .acquiring))
+    let id = thread.load(ordering: .acquiring)
+    if id != 0 { cairn_thread_join(id) }
   }
 
   private func waitForMore() {
@@ -102,20 +103,34 @@ final class BackgroundThread: Sendable {
         isLookingAgain = false
         continue
       }
-      if due & Task.seal.rawValue != 0 { engine.inBackground { () throws(StoreError) in try engine.mapSealed() } }
-      if due & Task.extend.rawValue != 0 { try? engine.extend() }
-      if due & Task.prepare.rawValue != 0 { engine.prepareInBackground() }
-      if due & Task.checkpoint.rawValue != 0 { engine.checkpointInBackground() }
-      if due & Task.train.rawValue != 0 { engine.trainInBackground() }
-      if due & Task.compact.rawValue != 0 { engine.compactInBackground() }
-      if due & Task.refresh.rawValue != 0 { engine.refreshInBackground() }
-      if due & (Task.flush.rawValue | Task.flushNow.rawValue) != 0 {
-        if due & Task.flushNow.rawValue == 0 { waitForMore() }
-        engine.inBackground { () throws(StoreError) in try engine.flushRelaxed() }
-        isLookingAgain = true
-      }
-      Reclaimer.shared.reclaim()
+      if carryOut(due, engine, isWaiting: true) { isLookingAgain = true }
     }
+  }
+
+  /// Carries out in the caller's thread what has been asked for, where this one is not started. Returns whether there
+  /// was anything.
+  func carryOutPending(_ engine: Engine) -> Bool {
+    let due = tasks.exchange(0, ordering: .sequentiallyConsistent)
+    _ = carryOut(due, engine, isWaiting: false)
+    return due != 0
+  }
+
+  /// Returns whether relaxed writes have been flushed.
+  private func carryOut(_ due: UInt32, _ engine: Engine, isWaiting: Bool) -> Bool {
+    if due & Task.seal.rawValue != 0 { engine.inBackground { () throws(StoreError) in try engine.mapSealed() } }
+    if due & Task.extend.rawValue != 0 { try? engine.extend() }
+    if due & Task.prepare.rawValue != 0 { engine.prepareInBackground() }
+    if due & Task.checkpoint.rawValue != 0 { engine.checkpointInBackground() }
+    if due & Task.train.rawValue != 0 { engine.trainInBackground() }
+    if due & Task.compact.rawValue != 0 { engine.compactInBackground() }
+    if due & Task.refresh.rawValue != 0 { engine.refreshInBackground() }
+    let isFlushing = due & (Task.flush.rawValue | Task.flushNow.rawValue) != 0
+    if isFlushing {
+      if isWaiting && due & Task.flushNow.rawValue == 0 { waitForMore() }
+      engine.inBackground { () throws(StoreError) in try engine.flushRelaxed() }
+    }
+    Reclaimer.shared.reclaim()
+    return isFlushing
   }
 }
 
@@ -123,7 +138,7 @@ extension Engine {
   /// With the turn, before the first relaxed write.
   func startFlusher() throws(StoreError) {
     let thread = BackgroundThread()
-    try thread.start(self)
+    if options.hasThreads { try thread.start(self) }
     flusher = thread
   }
 
@@ -178,6 +193,11 @@ extension Engine {
       if !takeHasNoRoom() { log.failure = error }
       throw error
     }
+  }
+
+  /// Does what the store's threads would do, where it has none.
+  func runBackground() {
+    while [background, flusher, compactor].reduce(false, { $1?.carryOutPending(self) ?? false || $0 }) {}
   }
 
   /// What fails in the background stops the writer; the next write, or the close, reports it.

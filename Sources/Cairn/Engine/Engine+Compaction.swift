@@ -98,7 +98,7 @@ extension Engine {
       // What expires does so without a write.
       let routine = options.compaction.isAutomatic ? (BackgroundThread.Task.compact, Self.routineNanoseconds) : nil
       let thread = BackgroundThread(routine: routine)
-      guard (try? thread.start(self)) != nil else { return nil }
+      guard !options.hasThreads || (try? thread.start(self)) != nil else { return nil }
       compactor = thread
     }
     return compactor

@@ -43,7 +43,7 @@ extension Engine {
     if !engine.isReadOnly {
       if let words = News.make(in: directory, permissions: options.filePermissions) { engine.news.use(words) }
       let background = BackgroundThread()
-      try background.start(engine)
+      if options.hasThreads { try background.start(engine) }
       engine.background = background
       try engine.inTurn {
         engine.book.begin(after: engine.log.lastSequence)

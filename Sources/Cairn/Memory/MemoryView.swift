@@ -63,7 +63,7 @@ package struct MemoryView {
   }
 
   @inline(__always)
-  func copy(_ source: MemoryView, at offset: Int) {
+  package func copy(_ source: MemoryView, at offset: Int) {
     precondition(contains(offset, source.count), "copy outside of memory view")
     // SAFETY: checked above; views of one region never overlap where the engine copies.
     unsafe base.advanced(by: offset).copyMemory(from: source.base, byteCount: source.count)

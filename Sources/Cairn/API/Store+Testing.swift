@@ -1,0 +1,35 @@
+/// What the tests of this package drive a store by, beside what everybody has.
+extension Store {
+  /// Opens a store on another disk than the machine's.
+  package static func open(
+    at path: String, options: Options, on fileSystem: some FileSystem
+  ) throws(StoreError) -> Store {
+    Store(engine: try Engine.open(path, options, fileSystem))
+  }
+
+  /// Does in this thread what the store's own would do, of one that was opened without (``Options/hasThreads``).
+  package func runBackground() { engine.runBackground() }
+
+  /// Goes on in a new segment.
+  package func beginSegment() throws(StoreError) {
+    try engine.sealActive(engine.inTurn { engine.log.segment })
+  }
+
+  package func writeCheckpoint() throws(StoreError) { try engine.writeCheckpoint() }
+
+  package func backup(to path: String, on fileSystem: any FileSystem) throws(StoreError) {
+    _ = try engine.backup(to: path, fileSystem) { _ in }
+  }
+
+  package func freeze(to path: String, on fileSystem: any FileSystem) throws(StoreError) {
+    _ = try engine.freeze(to: path, FrozenStore.BuildOptions(), fileSystem, nil)
+  }
+}
+
+extension FrozenStore {
+  package static func open(_ path: String, on fileSystem: any FileSystem) throws(StoreError) -> FrozenStore {
+    var options = Options()
+    options.opening = .everything
+    return try open(path, options, fileSystem)
+  }
+}

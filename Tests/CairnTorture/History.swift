@@ -1,0 +1,102 @@
+package import Cairn
+package import CairnTestSupport
+
+/// What has been done to one store in all its lives: the oracle.
+///
+/// What is found after a crash is legal if it is what the store was at the end of some commit (so batches are whole, and
+/// nothing comes back that was removed), and that is not before the last one that had been promised.
+package struct History: Sendable {
+  /// By sequence: what the store held after each operation.
+  private var states: [Model] = [Model()]
+  private var commits: Set<UInt64> = [0]
+
+  package init() {}
+
+  package var current: Model { states[states.count - 1] }
+
+  /// The last operation has made this of it.
+  package mutating func note(_ model: Model, endsCommit: Bool) {
+    precondition(model.sequence == UInt64(states.count), "operations are noted one by one")
+    states.append(model)
+    if endsCommit { commits.insert(model.sequence) }
+  }
+
+  /// Operations that change nothing, as those of compaction, up to this one.
+  package mutating func noteMoves(upTo sequence: UInt64) {
+    var model = current
+    while model.sequence < sequence {
+      model.sequence += 1
+      note(model, endsCommit: true)
+    }
+  }
+
+  /// What is wrong with what has been found; `nil`: nothing.
+  package func objection(to store: Store, atLeast promised: UInt64, at now: Int64) throws -> String? {
+    let sequence = store.lastSequence
+    if let damage = store.damage { return "damaged: \(damage)" }
+    if sequence < promised { return "promised was \(promised), found is \(sequence)" }
+    guard sequence < UInt64(states.count) else { return "\(sequence) found, of \(states.count - 1)" }
+    guard commits.contains(sequence) else { return "\(sequence) is in the middle of a commit" }
+    let expected = states[Int(sequence)].live(at: now)
+    let found = try store.contents()
+    if found == expected { return nil }
+    let keys = Set(found.keys).union(expected.keys).filter { found[$0] != expected[$0] }
+    let differences = keys.map { key in
+      "\(String(decoding: key, as: UTF8.self)): \(Self.text(found[key])), expected \(Self.text(expected[key]))"
+    }
+    return "at \(sequence): " + differences.sorted().prefix(3).joined(separator: "; ")
+  }
+
+  private static func text(_ entry: Model.Entry?) -> String {
+    guard let entry else { return "nothing" }
+    return "\(entry.value.count) bytes \"\(String(decoding: entry.value.prefix(12), as: UTF8.self))\", "
+      + "version \(entry.version), deadline \(entry.deadline.map(String.init) ?? "none")"
+  }
+
+  /// What came after that operation is lost.
+  package mutating func goOn(after sequence: UInt64) {
+    states.removeLast(states.count - 1 - Int(sequence))
+    commits = commits.filter { $0 <= sequence }
+  }
+}
+
+/// What has been promised to whoever wrote: the last operation that survives the end of the process, and the one that
+/// survives a power failure.
+package struct Promise: Sendable {
+  package var byProcess: UInt64 = 0
+  package var onDisk: UInt64 = 0
+
+  package mutating func make(_ sequence: UInt64, _ durability: Store.Durability) {
+    if durability >= .process { byProcess = sequence }
+    if durability == .disk { onDisk = sequence }
+  }
+}
+
+/// What the harness has found: what is wrong, and how to see it again.
+package struct Finding: Error, CustomStringConvertible {
+  package let description: String
+
+  init(_ what: String, replay: String) { description = "\(what)\n  again: \(replay)" }
+}
+
+/// What has been tried.
+package struct Totals: Sendable, CustomStringConvertible {
+  package var scripts = 0
+  package var lives = 0
+  package var crashPoints = 0
+  /// Disks that have been opened after a crash, each checked by the oracle.
+  package var images = 0
+
+  package init() {}
+
+  package static func += (left: inout Totals, right: Totals) {
+    left.scripts += right.scripts
+    left.lives += right.lives
+    left.crashPoints += right.crashPoints
+    left.images += right.images
+  }
+
+  package var description: String {
+    "\(scripts) scripts, \(lives) lives, \(crashPoints) crash points, \(images) images"
+  }
+}
