@@ -5,7 +5,7 @@ SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Source
 BENCHMARKS = Benchmarks/.build/release
 THREADS = TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/thread-sanitizer.suppressions
 
-.PHONY: help demo test golden lint bench bench-quick bench-own costs sanitize fuzz clean
+.PHONY: help demo test golden lint bench bench-quick bench-own costs sanitize coverage fuzz torture clean
 
 help:
 	@echo 'make demo      analyse the files of a folder through a store, and survive a kill -9'
@@ -17,7 +17,9 @@ help:
 	@echo 'make bench-quick  the part of it that the targets are about (under 4 minutes)'
 	@echo 'make bench-own    Cairn alone, against its own promises (5 minutes)'
 	@echo 'make sanitize  all tests under the address sanitizer'
+	@echo 'make coverage  what part of the engine the tests execute, and each place that none does'
 	@echo 'make fuzz      random bytes for everything that reads (SECONDS=60 for each of ten targets)'
+	@echo 'make torture   crashes, kills, faults and random bytes on all cores (MINUTES=5; see Tests/TORTURE.md)'
 	@echo 'make clean     remove what was built'
 
 demo:
@@ -72,9 +74,19 @@ sanitize:
 	@# XCTest itself leaks two blocks, which would make every run fail.
 	ASAN_OPTIONS=detect_leaks=0 .ci/swift-test --sanitize=address --scratch-path .build/address
 
+coverage:
+	@.ci/prerequisites
+	.ci/coverage
+
 fuzz:
 	@.ci/prerequisites
 	.ci/fuzz $(or $(SECONDS),60)
+
+torture:
+	@.ci/prerequisites torture
+	.ci/fuzz 0
+	swift build -c release $(SWIFT_FLAGS) --product cairn-torture
+	.build/release/cairn-torture run $(or $(MINUTES),5) --fuzz .build/fuzz/release/cairn-fuzz
 
 clean:
 	rm -rf .build Benchmarks/.build

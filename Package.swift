@@ -51,6 +51,9 @@ let package = Package(
     .target(
       name: "CairnTorture", dependencies: ["Cairn", "CairnTestSupport"], path: "Tests/CairnTorture",
       swiftSettings: settings),
+    .executableTarget(
+      name: "cairn-torture", dependencies: ["CairnArguments", "CairnTestSupport", "CairnTorture"],
+      path: "Tests/cairn-torture", swiftSettings: settings),
     .target(
       name: "CairnFuzz", dependencies: ["Cairn", "CairnArguments", "CairnInspect", "CairnTestSupport"],
       path: "Tests/CairnFuzz", swiftSettings: settings),
@@ -62,7 +65,8 @@ let package = Package(
       name: "CairnTests", dependencies: ["CAllocations", "Cairn", "CairnFoundation", "CairnTestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "CairnCrashTests", dependencies: ["Cairn", "CairnTestSupport", "CairnTorture", "cairn-test-writer"],
+      name: "CairnCrashTests",
+      dependencies: ["Cairn", "CairnTestSupport", "CairnTorture", "cairn-test-writer", "cairn-torture"],
       swiftSettings: settings),
     .testTarget(
       name: "ToolTests",

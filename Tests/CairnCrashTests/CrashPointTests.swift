@@ -104,4 +104,31 @@ import Testing
       for _ in 0..<12 { try check(disk.crashed().afterPowerFailure(&random), atLeast: 2, comment) }
     }
   }
+
+  /// F1-WRT-002, F1-WRT-004.
+  /// Goal: what a session after a crash writes does not speak against what the crash has left.
+  /// Method: a session is killed; the next one syncs the older segments, as a checkpoint does in the background, goes
+  /// on writing, and the power fails. Nothing of it was promised to be on the disk: the store opens.
+  @Test func powerFailureAfterACrash() throws {
+    for seed in SeededRandom.seeds(40) {
+      var random = SeededRandom(seed: seed)
+      var options = Store.Options()
+      options.segmentBytes = 64 << 10
+      let first = SimulatedDisk()
+      let killed = Store(engine: try Engine.open("store", options, first))
+      try killed.put("value", for: "key")
+      let second = SimulatedDisk(first.crashed())
+      try killed.close()
+      let store = Store(engine: try Engine.open("store", options, second))
+      try store.engine.syncSealed()
+      for number in 0..<60 { try store.put([UInt8](repeating: 7, count: 200), for: "\(number)") }
+      let content = second.crashed().afterPowerFailure(&random)
+      try store.close()
+      let opened = Result { () throws(StoreError) in try Engine.open("store", options, SimulatedDisk(content)) }
+      switch opened {
+      case .success(let engine): try engine.close()
+      case .failure(let error): Issue.record("seed \(seed): \(error)")
+      }
+    }
+  }
 }

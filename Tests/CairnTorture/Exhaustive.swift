@@ -3,27 +3,36 @@ internal import CairnTestSupport
 internal import Synchronization
 
 /// Small scripts, of which everything is tried: each crash point, and there each combination of what the disk may have
-/// got of what was not synced.
+/// got of what was not synced, with one page torn into its sectors in every way.
 ///
 /// A script is played on a store that has something in it already, in a segment before the last one and in the last.
-/// The store has no threads; what they would do is done after each step, so that a script is the same every time.
+/// The store has no threads; what they would do is done after each step, so that a script is the same every time. Of a
+/// script only the last step is looked at, and the close behind it: what comes before is another script.
 package struct Exhaustive {
   /// So many pages, sizes and names in doubt are tried in all combinations; of more, so many images at random.
   private static let doubtsMax = 12
   private static let imagesAtRandom = 256
+  /// Scripts up to this length have pages torn as well.
+  private static let tornLength = 2
 
-  private let random: SeededRandom
+  private var random: SeededRandom
   private let script: Script
   private let clock = ManualClock()
-  private let replay: String
   private var history = History()
   private var number = 0
+  private var judged: Set<Judged> = []
   private var totals = Totals()
+
+  /// An image, what was promised of it, and when it was opened.
+  private struct Judged: Hashable {
+    let digest: UInt64
+    let promised: UInt64
+    let wall: Int64
+  }
 
   package init(_ script: Script, seed: UInt64) {
     self.script = script
     random = SeededRandom(seed: seed)
-    replay = "cairn-torture --seed \(seed) --script \"\(script)\""
   }
 
   private func options(_ clock: ManualClock) -> Store.Options {
@@ -33,26 +42,38 @@ package struct Exhaustive {
     options.compaction.isAutomatic = false
     options.clock = clock
     options.hasThreads = false
-    let numbers = Mutex(random)
+    let numbers = Mutex(SeededRandom(seed: random.seed))
     options.randomNumber = { numbers.withLock { $0.next() } }
     return options
   }
 
+  private func finding(_ what: String, on disk: SimulatedDisk.Content? = nil) -> Finding {
+    Finding("\(script): \(what)", replay: "cairn-torture script \(random.seed) \"\(script)\"", disk: disk)
+  }
+
   /// - Throws: ``Finding``.
   package mutating func run() throws -> Totals {
+    do { try play() } catch let error as StoreError { throw finding("\(error)") }
+    totals[.scripts] += 1
+    return totals
+  }
+
+  private mutating func play() throws {
     let disk = SimulatedDisk()
     let moments = Moments(disk, Promise(), clock)
     let store = try Store.open(at: "store", options: options(clock), on: disk)
-    for step in [.put, .batch, .rotate, .put] as [Script.Step] { try play(step, store, moments) }
-    try play(.sync, store, moments)
-    let start = moments.count
-    for step in script.steps { try play(step, store, moments) }
+    var start = 0
+    for step in [.put, .batch, .rotate, .put, .sync] as [Script.Step] { try play(step, store, moments) }
+    for step in script.steps {
+      start = moments.count
+      try play(step, store, moments)
+    }
     try store.close()
     let last = store.lastSequence
     moments.promise.withLock { $0 = Promise(byProcess: last, onDisk: last) }
-    totals.scripts += 1
-    for (number, moment) in moments.taken(since: start, disk).enumerated() { try check(moment, number) }
-    return totals
+    for (number, moment) in moments.taken(since: start, disk).enumerated() {
+      try judge(moment, "crash point \(number)")
+    }
   }
 
   /// Records of some size, so that each lies in pages of its own and in one that it shares.
@@ -98,41 +119,48 @@ package struct Exhaustive {
     case .checkpoint: try store.writeCheckpoint()
     case .compact: try store.compact()
     }
+    moments.promise.withLock { $0.make(model.sequence, durability) }
     store.runBackground()
     history.noteMoves(upTo: store.lastSequence)
-    if durability == .disk {
-      // What has been moved since is not synced.
-      moments.promise.withLock { $0 = Promise(byProcess: model.sequence, onDisk: model.sequence) }
+  }
+
+  private mutating func judge(_ moment: Moment, _ place: String) throws {
+    totals[.crashPoints] += 1
+    try judge(moment.content, moment.promise.byProcess, moment.wall, "killed at \(place)")
+    let content = moment.content
+    let doubts = content.doubts
+    if doubts.count <= Self.doubtsMax {
+      for subset in 0..<1 << doubts.count {
+        let reached = Set(doubts.indices.filter { subset >> $0 & 1 == 1 }.map { doubts[$0] })
+        try judge(content.image(with: reached), moment.promise.onDisk, moment.wall, "power failure at \(place)")
+      }
     } else {
-      moments.promise.withLock { $0.make(model.sequence, durability) }
+      for _ in 0..<Self.imagesAtRandom {
+        let image = content.afterPowerFailure(&random)
+        try judge(image, moment.promise.onDisk, moment.wall, "power failure at \(place)")
+      }
+    }
+    let pages = doubts.filter(\.isPage)
+    guard script.steps.count <= Self.tornLength, !pages.isEmpty else { return }
+    for image in content.everyTear(of: pages[random.below(pages.count)]) {
+      try judge(image, moment.promise.onDisk, moment.wall, "power failure at \(place), a page torn")
     }
   }
 
-  private mutating func check(_ moment: Moment, _ number: Int) throws {
-    totals.crashPoints += 1
-    try check(moment.content, moment.promise.byProcess, moment.wall, "killed at \(number)")
-    var random = random
-    let images =
-      moment.content.everyImage(doubtsAtMost: Self.doubtsMax)
-      ?? (0..<Self.imagesAtRandom).map { _ in moment.content.afterPowerFailure(&random) }
-    for (image, content) in images.enumerated() {
-      try check(content, moment.promise.onDisk, moment.wall, "power failure at \(number), image \(image)")
-    }
-  }
-
-  private mutating func check(
+  private mutating func judge(
     _ content: SimulatedDisk.Content, _ promised: UInt64, _ wall: Int64, _ place: String
   ) throws {
-    totals.images += 1
-    let clock = ManualClock(wall: wall)
+    let isNew = judged.insert(Judged(digest: content.digest, promised: promised, wall: wall)).inserted
+    if !isNew { return }
+    totals[.images] += 1
     do {
-      let store = try Store.open(at: "store", options: options(clock), on: SimulatedDisk(content))
+      let store = try Store.open(at: "store", options: options(ManualClock(wall: wall)), on: SimulatedDisk(content))
       if let objection = try history.objection(to: store, atLeast: promised, at: wall) {
-        throw Finding("\(script): \(place): \(objection)", replay: replay)
+        throw finding("\(place): \(objection)", on: content)
       }
       try store.close()
     } catch let error as StoreError {
-      throw Finding("\(script): \(place): \(error)", replay: replay)
+      throw finding("\(place): \(error)", on: content)
     }
   }
 }

@@ -3,8 +3,8 @@ package import CairnTestSupport
 
 /// What has been done to one store in all its lives: the oracle.
 ///
-/// What is found after a crash is legal if it is what the store was at the end of some commit (so batches are whole, and
-/// nothing comes back that was removed), and that is not before the last one that had been promised.
+/// What is found after a crash is legal if it is what the store was at the end of some commit (so batches are whole,
+/// and nothing comes back that was removed), and that is not before the last one that had been promised.
 package struct History: Sendable {
   /// By sequence: what the store held after each operation.
   private var states: [Model] = [Model()]
@@ -47,6 +47,17 @@ package struct History: Sendable {
     return "at \(sequence): " + differences.sorted().prefix(3).joined(separator: "; ")
   }
 
+  /// The same where nothing was promised: whatever is found was once put, under that key and with that version.
+  package func contradiction(in store: Store) throws -> String? {
+    for (key, entry) in try store.contents() {
+      let written = entry.version < UInt64(states.count) ? states[Int(entry.version)].entries[key] : nil
+      if entry != written {
+        return "\(String(decoding: key, as: UTF8.self)): \(Self.text(entry)), written \(Self.text(written))"
+      }
+    }
+    return nil
+  }
+
   private static func text(_ entry: Model.Entry?) -> String {
     guard let entry else { return "nothing" }
     return "\(entry.value.count) bytes \"\(String(decoding: entry.value.prefix(12), as: UTF8.self))\", "
@@ -69,34 +80,5 @@ package struct Promise: Sendable {
   package mutating func make(_ sequence: UInt64, _ durability: Store.Durability) {
     if durability >= .process { byProcess = sequence }
     if durability == .disk { onDisk = sequence }
-  }
-}
-
-/// What the harness has found: what is wrong, and how to see it again.
-package struct Finding: Error, CustomStringConvertible {
-  package let description: String
-
-  init(_ what: String, replay: String) { description = "\(what)\n  again: \(replay)" }
-}
-
-/// What has been tried.
-package struct Totals: Sendable, CustomStringConvertible {
-  package var scripts = 0
-  package var lives = 0
-  package var crashPoints = 0
-  /// Disks that have been opened after a crash, each checked by the oracle.
-  package var images = 0
-
-  package init() {}
-
-  package static func += (left: inout Totals, right: Totals) {
-    left.scripts += right.scripts
-    left.lives += right.lives
-    left.crashPoints += right.crashPoints
-    left.images += right.images
-  }
-
-  package var description: String {
-    "\(scripts) scripts, \(lives) lives, \(crashPoints) crash points, \(images) images"
   }
 }

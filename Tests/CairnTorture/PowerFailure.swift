@@ -10,6 +10,18 @@ extension SimulatedDisk {
     case size(Int)
     /// A page of a file.
     case page(inode: Int, Int)
+
+    package var isPage: Bool { if case .page = self { true } else { false } }
+  }
+
+  /// A page that was being written when the power failed: of some sectors the new content, of the others the old one.
+  static func torn(_ old: [UInt8], _ new: [UInt8], _ isWritten: (Int) -> Bool) -> [UInt8] {
+    var result = old
+    for sector in 0..<sectorsPerPage where isWritten(sector) {
+      let range = sector * sectorBytes..<(sector + 1) * sectorBytes
+      result.replaceSubrange(range, with: new[range])
+    }
+    return result
   }
 }
 
@@ -17,8 +29,8 @@ extension SimulatedDisk.Content {
   /// The same where the checkpoint has been lost.
   package var withoutCheckpoint: Self {
     var result = self
-    result.names[CheckpointHeader.name] = nil
-    result.syncedNames[CheckpointHeader.name] = nil
+    result.names = names.filter { $0.key.split(separator: "/").last.map(String.init) != CheckpointHeader.name }
+    result.syncedNames = result.names
     result.changes = []
     return result
   }
@@ -45,21 +57,51 @@ extension SimulatedDisk.Content {
     }
   }
 
-  /// Every such image; `nil` if more than so many things are in doubt.
-  package func everyImage(doubtsAtMost most: Int) -> [Self]? {
-    let doubts = doubts
-    if doubts.count > most { return nil }
-    return (0..<1 << doubts.count).map { mask in
-      image(with: Set(doubts.indices.filter { mask >> $0 & 1 == 1 }.map { doubts[$0] }))
+  /// The images in which everything has reached the disk, but of one page only some sectors.
+  package func everyTear(of doubt: SimulatedDisk.Doubt) -> [Self] {
+    guard case .page(let number, let page) = doubt, let inode = inodes[number] else { return [] }
+    let whole = image(with: Set(doubts))
+    guard whole.inodes[number] != nil else { return [] }
+    let (old, new) = (SimulatedDisk.Inode.page(page, inode.synced), inode.versions[page]!.last!)
+    return (0..<1 << SimulatedDisk.sectorsPerPage).map { subset in
+      var image = whole
+      let torn = SimulatedDisk.torn(old, new) { subset >> $0 & 1 == 1 }
+      var content = image.inodes[number]!.content
+      let size = content.count
+      Self.replace(page, of: &content, with: torn)
+      content = Self.resized(content, size)
+      image.inodes[number] = SimulatedDisk.Inode(content: content, synced: content)
+      return image
     }
   }
 
-  /// What the machine may find after a power failure: besides, pages in the middle of being written, and older versions.
-  package func afterPowerFailure(_ random: inout SeededRandom) -> Self {
+  /// The same for images that hold the same under the same names.
+  package var digest: UInt64 {
+    names.sorted { $0.key < $1.key }.reduce(0) { digest, name in
+      let content = inodes[name.value]?.content ?? []
+      let name = Array(name.key.utf8)
+      return unsafe MemoryView(content.span.bytes).hash(seed: MemoryView(name.span.bytes).hash(seed: digest))
+    }
+  }
+
+  /// What the machine may find after a power failure: besides, pages in the middle of being written, and older
+  /// versions.
+  /// - Parameter isParanoid: a file system that promises less: any page in doubt may hold garbage, and a rename may
+  ///   have taken the old name away without giving the new one.
+  package func afterPowerFailure(_ random: inout SeededRandom, isParanoid: Bool = false) -> Self {
     let (mode, pivot) = (random.below(4), random.below(max(1, changes.count)))
     let kept = changes.indices.map { [false, true, $0 < pivot, random.percent(50)][mode] }
     var state = random
-    let result = afterPowerFailure(names: { kept[$0] }) { _, inode in inode.afterPowerFailure(&state) }
+    var content = self
+    if isParanoid {
+      content.changes = changes.map { directory, change in
+        guard case .rename(let from, _, _) = change, state.percent(30) else { return (directory, change) }
+        return (directory, .remove(from))
+      }
+    }
+    let result = content.afterPowerFailure(names: { kept[$0] }) { _, inode in
+      inode.afterPowerFailure(&state, isParanoid: isParanoid)
+    }
     random = state
     return result
   }
@@ -104,7 +146,7 @@ extension SimulatedDisk.Content {
 
 extension SimulatedDisk.Inode {
   /// What the disk may hold of it after a power failure.
-  func afterPowerFailure(_ random: inout SeededRandom) -> [UInt8] {
+  func afterPowerFailure(_ random: inout SeededRandom, isParanoid: Bool) -> [UInt8] {
     var image = synced
     let sizes = [
       synced.count, content.count,
@@ -121,15 +163,9 @@ extension SimulatedDisk.Inode {
       let old = Self.page(page, image)
       var new = isWritten ? versions[page]!.last! : old
       if mode == 6 { new = ([old] + versions[page]!)[random.below(1 + versions[page]!.count)] }
-      if random.percent(20) {
-        for sector in 0..<SimulatedDisk.pageBytes / SimulatedDisk.sectorBytes where random.percent(50) {
-          let range = sector * SimulatedDisk.sectorBytes..<(sector + 1) * SimulatedDisk.sectorBytes
-          new.replaceSubrange(range, with: old[range])
-        }
-      }
-      if page * SimulatedDisk.pageBytes >= synced.count && random.percent(3) {
-        new = random.bytes(SimulatedDisk.pageBytes)
-      }
+      if random.percent(20) { new = SimulatedDisk.torn(old, new) { _ in random.percent(50) } }
+      let mayRot = isParanoid || page * SimulatedDisk.pageBytes >= synced.count
+      if mayRot && random.percent(isParanoid ? 20 : 3) { new = random.bytes(SimulatedDisk.pageBytes) }
       SimulatedDisk.Content.replace(page, of: &image, with: new)
     }
     return SimulatedDisk.Content.resized(image, size)

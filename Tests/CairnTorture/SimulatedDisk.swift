@@ -15,6 +15,7 @@ internal import Synchronization
 package final class SimulatedDisk: FileSystem {
   package static let pageBytes = 4096
   package static let sectorBytes = 512
+  static let sectorsPerPage = pageBytes / sectorBytes
 
   package struct Inode: Sendable {
     package var content: [UInt8] = []

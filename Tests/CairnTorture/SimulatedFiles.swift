@@ -17,7 +17,7 @@ final class SimulatedDirectory: Directory {
   func names() throws(StoreError) -> [String] {
     disk.look { content in
       content.names.keys.filter { prefix.isEmpty ? !$0.hasPrefix("#") : $0.hasPrefix(prefix) }
-        .map { String($0.dropFirst(prefix.count).prefix { $0 != "/" }) }
+        .map { String($0.dropFirst(prefix.count).prefix { $0 != "/" }) }.sorted()
     }
   }
 
@@ -98,7 +98,7 @@ final class SimulatedDirectory: Directory {
     if disk.look({ $0.names[prefix + name] }) == nil { _ = try create(name, permissions: permissions) }
     guard let number = disk.look({ $0.names[prefix + name] }) else { return nil }
     guard disk.look({ $0.locked.insert(number).inserted }) else { return nil }
-    return SimulatedFile(disk, number, path + "/" + name) { $0.locked.remove(number) }
+    return SimulatedFile(disk, number, path + "/" + name, isAnonymous: true) { $0.locked.remove(number) }
   }
 
   func close() {}
@@ -108,15 +108,18 @@ final class SimulatedFile: File {
   let path: String
   private let disk: SimulatedDisk
   private let number: Int
+  /// Zeros are written in place of what is given: the name of the process is another one every time.
+  private let isAnonymous: Bool
   private let onEnd: (@Sendable (inout SimulatedDisk.Content) -> Void)?
 
   init(
-    _ disk: SimulatedDisk, _ number: Int, _ path: String,
+    _ disk: SimulatedDisk, _ number: Int, _ path: String, isAnonymous: Bool = false,
     onEnd: (@Sendable (inout SimulatedDisk.Content) -> Void)? = nil
   ) {
     self.disk = disk
     self.number = number
     self.path = path
+    self.isAnonymous = isAnonymous
     self.onEnd = onEnd
   }
 
@@ -136,7 +139,7 @@ final class SimulatedFile: File {
   }
 
   func write(_ bytes: MemoryView, at offset: Int) throws(StoreError) {
-    let copy = bytes.array()
+    let copy = isAnonymous ? [UInt8](repeating: 0, count: bytes.count) : bytes.array()
     disk.change { content, _ in content.inodes[number]!.write(copy, at: offset) }
   }
 

@@ -22,13 +22,19 @@ extension Store {
   }
 
   package func freeze(to path: String, on fileSystem: any FileSystem) throws(StoreError) {
-    _ = try engine.freeze(to: path, FrozenStore.BuildOptions(), fileSystem, nil)
+    var options = FrozenStore.BuildOptions()
+    options.clock = engine.options.clock
+    options.randomNumber = engine.options.randomNumber
+    _ = try engine.freeze(to: path, options, fileSystem, nil)
   }
 }
 
 extension FrozenStore {
-  package static func open(_ path: String, on fileSystem: any FileSystem) throws(StoreError) -> FrozenStore {
+  package static func open(
+    _ path: String, clock: any StoreClock, on fileSystem: any FileSystem
+  ) throws(StoreError) -> FrozenStore {
     var options = Options()
+    options.clock = clock
     options.opening = .everything
     return try open(path, options, fileSystem)
   }

@@ -25,7 +25,7 @@ final class BackupTarget {
   ) throws(StoreError) {
     var path = path
     while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
-    let name = try TargetName(path, of: "a backup")
+    let name = try TargetName(path, of: "a backup", randomNumber: options.randomNumber)
     let parent = try fileSystem.openDirectory(name.parent, creating: nil)
     let place = (parent.location == "/" ? "" : parent.location) + "/" + name.name
     if place == source || place.hasPrefix(source + "/") {

@@ -144,10 +144,7 @@ extension Engine {
   private static func create(
     _ directory: any Directory, _ options: Store.Options, _ lock: (any File)?
   ) throws(StoreError) -> Engine {
-    func random() throws(StoreError) -> UInt64 {
-      if let randomNumber = options.randomNumber { return randomNumber() }
-      return try System.random()
-    }
+    func random() throws(StoreError) -> UInt64 { try System.random(options.randomNumber) }
     let header = StoreHeader(
       identifier: StoreIdentifier(low: try random(), high: try random()), hashSeed: try random(),
       created: options.clock.wallMilliseconds())

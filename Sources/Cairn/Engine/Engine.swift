@@ -125,10 +125,7 @@ final class Engine: @unchecked Sendable {  // As above.
 
   var isReadOnly: Bool { options.access == .readOnly }
 
-  func random() throws(StoreError) -> UInt64 {
-    if let randomNumber = options.randomNumber { return randomNumber() }
-    return try System.random()
-  }
+  func random() throws(StoreError) -> UInt64 { try System.random(options.randomNumber) }
 
   @inline(__always)
   func count(_ counter: Counter, _ difference: Int = 1) { counters.add(Int64(difference), at: counter.rawValue) }

@@ -50,14 +50,10 @@ public final class FrozenStoreBuilder {
     guard options.filePermissions <= 0o777, options.filePermissions & 0o600 == 0o600 else {
       throw StoreError(.invalidOption, "permissions must let the owner read and write")
     }
-    func random() throws(StoreError) -> UInt64 {
-      if let number = options.randomNumber { return number() }
-      return try System.random()
-    }
-    header.hashSeed = try random()
-    header.salt = try random()
+    header.hashSeed = try System.random(options.randomNumber)
+    header.salt = try System.random(options.randomNumber)
     header.created = options.clock.wallMilliseconds()
-    let target = try FrozenTarget(path, fileSystem, permissions: options.filePermissions)
+    let target = try FrozenTarget(path, options, fileSystem)
     self.target = target
     output = try FrozenOutput(target.file, salt: header.salt)
     if let level { compressor = try FrozenCompressor(level: Int32(level)) }

@@ -12,8 +12,10 @@ final class FrozenTarget {
   private var isDone = false
 
   /// - Throws: `.notAStore` if there is something at `path` that is no frozen store: it would be lost.
-  init(_ path: String, _ fileSystem: any FileSystem, permissions: UInt32) throws(StoreError) {
-    let name = try TargetName(path, of: "a frozen store")
+  init(
+    _ path: String, _ options: FrozenStore.BuildOptions, _ fileSystem: any FileSystem
+  ) throws(StoreError) {
+    let name = try TargetName(path, of: "a frozen store", randomNumber: options.randomNumber)
     let directory = try fileSystem.openDirectory(name.parent, creating: nil)
     try Self.checkReplaceable(name.name, directory)
     try Self.removeLeftovers(name, directory)
@@ -22,7 +24,7 @@ final class FrozenTarget {
     for _ in 0..<8 {
       let temporary = try name.unused()
       // `nil`: somebody who cleans up was quicker, and has taken the file for a leftover.
-      guard let lock = try directory.lock(temporary, permissions: permissions),
+      guard let lock = try directory.lock(temporary, permissions: options.filePermissions),
         let file = try directory.open(temporary, forWriting: true)
       else { continue }
       self.temporary = temporary

@@ -85,8 +85,9 @@ package enum System {
 
   static func release(page: UnsafeMutableRawPointer) { unsafe _ = munmap(page, pageBytes) }
 
-  /// Random bytes from the kernel.
-  package static func random() throws(StoreError) -> UInt64 {
+  /// Random bytes: from the kernel, or where somebody else makes them.
+  package static func random(_ randomNumber: (@Sendable () -> UInt64)? = nil) throws(StoreError) -> UInt64 {
+    if let randomNumber { return randomNumber() }
     var value: UInt64 = 0
     guard unsafe cairn_random(&value) == 0 else { throw failure("getrandom", nil) }
     return value

@@ -2,12 +2,16 @@
 struct TargetName {
   let parent: String
   let name: String
+  private let randomNumber: (@Sendable () -> UInt64)?
 
   /// What a file is kept as when another one replaces it.
   static let previousSuffix = ".previous"
 
   /// - Parameter what: whose path it is, for the error.
-  init(_ path: String, of what: String) throws(StoreError) {
+  init(
+    _ path: String, of what: String, randomNumber: (@Sendable () -> UInt64)? = nil
+  ) throws(StoreError) {
+    self.randomNumber = randomNumber
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
     guard let name = parts.last, !name.isEmpty, name != ".", name != "..", !path.utf8.contains(0) else {
       throw StoreError(.invalidOption, "\(what)'s path must end with a name", file: path)
@@ -19,7 +23,7 @@ struct TargetName {
 
   /// A name that nothing has.
   func unused(_ suffix: String = temporarySuffix) throws(StoreError) -> String {
-    name + "." + String(hex: try System.random()) + suffix
+    name + "." + String(hex: try System.random(randomNumber)) + suffix
   }
 
   /// Whether ``unused(_:)`` makes such names.

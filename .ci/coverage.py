@@ -1,0 +1,46 @@
+"""What part of the engine's regions the tests have executed, by file, and each region that none has.
+
+coverage.py EXPORT LEAST: EXPORT is what `llvm-cov export` writes; ends with 1 below LEAST percent.
+"""
+
+import json
+import sys
+
+
+def regions_of(functions):
+    """By file: whether each region, by its place, was executed in any instance of its function."""
+    files = {}
+    for function in functions:
+        for start, column, end, last, count, file, _, kind in function["regions"]:
+            if kind != 0:
+                continue
+            places = files.setdefault(function["filenames"][file], {})
+            place = (start, column, end, last)
+            places[place] = places.get(place, 0) + count
+    return files
+
+
+def main(path, least):
+    with open(path) as file:
+        export = json.load(file)["data"][0]
+    files = regions_of(export["functions"])
+    engine = {name[name.index("Sources/Cairn/"):]: places for name, places in files.items() if "Sources/Cairn/" in name}
+    total = executed = 0
+    missed = []
+    for name, places in sorted(engine.items()):
+        there = sum(1 for count in places.values() if count)
+        total += len(places)
+        executed += there
+        print(f"{100 * there / len(places):6.1f} %  {there:5} of {len(places):5}  {name}")
+        with open(name) as source:
+            lines = source.read().split("\n")
+        for start, column, end, _ in sorted(place for place, count in places.items() if not count):
+            missed.append(f"{name}:{start}:{column}: {lines[start - 1].strip()[:90]}")
+    print("\nnot executed:")
+    print("\n".join(missed))
+    share = 100 * executed / total
+    print(f"\n{share:.2f} % of {total} regions of Sources/Cairn")
+    return 0 if share >= least else 1
+
+
+sys.exit(main(sys.argv[1], float(sys.argv[2])))

@@ -1,0 +1,39 @@
+import CairnArguments
+
+extension ProgramSyntax {
+  static let torture = ProgramSyntax(
+    name: "cairn-torture", version: "1", summary: "crashes and faults for the store, by the million",
+    description: [
+      "Crashes stores on a simulated disk, kills processes, makes system calls fail, and judges what is left.",
+      "Each job is a process of its own and repeats by its seed; the first finding ends the run, with the command that"
+        + " shows it again.",
+    ],
+    commands: [
+      CommandSyntax(
+        "run", "Everything, on all cores, for as long as told.", positionals: [Positional.minutes],
+        options: [
+          CommandSyntax.Option("--seed", "N", .number(0...Int.max), "begin with this one, for the same jobs again"),
+          CommandSyntax.Option("--fuzz", "PROGRAM", .path, "fuzz with this program, too (see .ci/torture)"),
+        ]),
+      CommandSyntax(
+        "script", "Every crash point of a script, and every image there.",
+        positionals: [Positional.seed, CommandSyntax.Positional("STEPS", .text)], options: [keep],
+        notes: ["Steps, one behind the other: put delete batch sync rotate checkpoint compact expire."]),
+      CommandSyntax(
+        "lives", "A store that crashes so many times.", positionals: [Positional.seed, Positional.count],
+        options: [keep]),
+    ],
+    exitCodes: [
+      ExitCode(0, "nothing was found"), ExitCode(1, "something was found"), ExitCode(64, "arguments that do not fit"),
+    ],
+    environment: [], examples: [])
+
+  private static let keep = CommandSyntax.Option(
+    "--keep", "FOLDER", .path, "write the disk on which something is found there, to be looked at with kvdump")
+
+  private enum Positional {
+    static let minutes = CommandSyntax.Positional("MINUTES", .number(1...100_000))
+    static let seed = CommandSyntax.Positional("SEED", .number(0...Int.max))
+    static let count = CommandSyntax.Positional("COUNT", .number(1...Int.max))
+  }
+}
