@@ -10,6 +10,8 @@ package struct Lives {
   private static let recoveriesMax = 3
   /// So many crashes of each life are looked at, beside the one after which the next life begins.
   private static let crashesOfLife = 12
+  /// More than are moved between two looks.
+  private static let movesMax: UInt64 = 1000
 
   private var random: SeededRandom
   private let clock = ManualClock()
@@ -66,29 +68,21 @@ package struct Lives {
   }
 
   private mutating func liveOn() throws {
-    let disk = SimulatedDisk(content)
+    var failure: SimulatedDisk.Failure?
+    if random.percent(15) {
+      failure = SimulatedDisk.Failure(call: random.below(200), isForEver: random.percent(30))
+      totals[.faults] += 1
+    }
+    let disk = SimulatedDisk(content, failure: failure)
     let moments = Moments(disk, promise, clock)
-    place = "opening"
-    let store = try open(disk, promised: promise.byProcess)
-    history.goOn(after: store.lastSequence)
-    if let backup = try openBackup(disk), backup.lastSequence > store.lastSequence {
-      // It holds what the store has lost, and must not be replaced.
-      do {
-        try store.backup(to: backupPath, on: disk)
-        throw finding("a backup that holds more than the store was replaced")
-      } catch let error as StoreError {
-        if error.code != .notAStore { throw error }
-      }
-      backups += 1
+    var recovered = 0
+    do {
+      try session(disk, moments, &recovered)
+    } catch let error as StoreError {
+      if failure == nil { throw error }
+      // What was being done may be there, and what was moved.
+      history.noteMoves(upTo: history.current.sequence + Self.movesMax)
     }
-    let recovered = moments.count
-    if random.percent(80) {
-      for _ in 0..<random.below(random.percent(20) ? 100 : 30) { try act(store, disk, moments) }
-    }
-    store.runBackground()
-    history.noteMoves(upTo: store.lastSequence)
-    try store.close()
-    moments.promise.withLock { $0 = Promise(byProcess: store.lastSequence, onDisk: store.lastSequence) }
     let all = moments.taken(since: 0, disk)
     for _ in 0..<Self.crashesOfLife {
       var other = self
@@ -109,6 +103,32 @@ package struct Lives {
     place = "after the crash before call \(next) of \(all.count), which is gone on from"
     try crash(all[next])
     digest = digest &* 31 &+ content.digest
+  }
+
+  /// From opening to closing.
+  /// - Parameter recovered: how many calls it took to open.
+  private mutating func session(_ disk: SimulatedDisk, _ moments: Moments, _ recovered: inout Int) throws {
+    place = "opening"
+    let store = try open(disk, promised: promise.byProcess)
+    history.goOn(after: store.lastSequence)
+    if let backup = try openBackup(disk), backup.lastSequence > store.lastSequence {
+      // It holds what the store has lost, and must not be replaced.
+      do {
+        try store.backup(to: backupPath, on: disk)
+        throw finding("a backup that holds more than the store was replaced")
+      } catch let error as StoreError {
+        if error.code != .notAStore { throw error }
+      }
+      backups += 1
+    }
+    recovered = moments.count
+    if random.percent(80) {
+      for _ in 0..<random.below(random.percent(20) ? 100 : 30) { try act(store, disk, moments) }
+    }
+    store.runBackground()
+    history.noteMoves(upTo: store.lastSequence)
+    try store.close()
+    moments.promise.withLock { $0 = Promise(byProcess: store.lastSequence, onDisk: store.lastSequence) }
   }
 
   /// Any call, more often one of the recovery.

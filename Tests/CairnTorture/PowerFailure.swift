@@ -131,7 +131,7 @@ extension SimulatedDisk.Content {
     return result
   }
 
-  fileprivate static func replace(_ page: Int, of image: inout [UInt8], with new: [UInt8]) {
+  static func replace(_ page: Int, of image: inout [UInt8], with new: [UInt8]) {
     let start = page * SimulatedDisk.pageBytes
     if image.count < start + new.count {
       image.append(contentsOf: repeatElement(0, count: start + new.count - image.count))
@@ -139,7 +139,7 @@ extension SimulatedDisk.Content {
     image.replaceSubrange(start..<start + new.count, with: new)
   }
 
-  fileprivate static func resized(_ image: [UInt8], _ size: Int) -> [UInt8] {
+  static func resized(_ image: [UInt8], _ size: Int) -> [UInt8] {
     image.count < size ? image + repeatElement(0, count: size - image.count) : Array(image[..<size])
   }
 }

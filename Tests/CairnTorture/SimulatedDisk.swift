@@ -8,7 +8,7 @@ internal import Synchronization
 /// What a power failure leaves (P1–P4 of the usual model): of each page written since the last sync of its file the old
 /// content, any later one, or a mixture of 512-byte sectors, garbage only beyond the synced size; any size between the
 /// synced and the last one; each creation, rename and unlink since the last sync of the directory or not, each for
-/// itself, renames whole.
+/// itself, renames whole. A sync that failed has written nothing, and none that follows makes up for it.
 ///
 /// The path before the first slash is that of the directory. Names in the directories within stand in one list with its
 /// own, as `#NUMBER/name`; a directory is the name `name/` with that number, whatever it is called meanwhile.
@@ -81,7 +81,21 @@ package final class SimulatedDisk: FileSystem {
     var calls = 0
     var crashAt: Int?
     var crashed: Content?
+    var failure: Failure?
     var onCall: (@Sendable (Content) -> Void)?
+  }
+
+  /// Which calls that change something fail.
+  package struct Failure: Sendable {
+    package var call: Int
+    package var isForEver: Bool
+
+    package init(call: Int, isForEver: Bool) {
+      self.call = call
+      self.isForEver = isForEver
+    }
+
+    func meets(_ call: Int) -> Bool { isForEver ? call >= self.call : call == self.call }
   }
 
   private let state: Mutex<State>
@@ -93,7 +107,7 @@ package final class SimulatedDisk: FileSystem {
 
   /// - Parameter crashAt: the number of the call that changes something before which the state is kept.
   package init(
-    _ content: Content = Content(), crashAt: Int? = nil, canExchange: Bool = true,
+    _ content: Content = Content(), crashAt: Int? = nil, canExchange: Bool = true, failure: Failure? = nil,
     onCrash: @escaping @Sendable () -> Void = {}
   ) {
     self.canExchange = canExchange
@@ -102,7 +116,7 @@ package final class SimulatedDisk: FileSystem {
     state = Mutex(
       State(
         content: content, nextInode: max(content.inodes.keys.max() ?? 0, content.names.values.max() ?? 0) + 1,
-        crashAt: crashAt))
+        crashAt: crashAt, failure: failure))
     self.onCrash = onCrash
   }
 
@@ -115,16 +129,25 @@ package final class SimulatedDisk: FileSystem {
   package var calls: Int { state.withLock { $0.calls } }
 
   /// Carries out a call that changes something.
-  func change<Result>(_ body: (inout Content, inout Int) -> Result) -> Result {
-    state.withLock { state in
+  /// - Parameter onFailure: what it does where it fails.
+  func change<R>(
+    onFailure: (inout Content) -> Void = { _ in }, _ body: (inout Content, inout Int) -> R
+  ) throws(StoreError) -> R {
+    let result: R? = state.withLock { state in
       state.onCall?(state.content)
       if state.calls == state.crashAt {
         state.crashed = state.content
         onCrash()
       }
       state.calls += 1
+      if let failure = state.failure, failure.meets(state.calls - 1) {
+        onFailure(&state.content)
+        return nil
+      }
       return body(&state.content, &state.nextInode)
     }
+    guard let result else { throw StoreError(.system, "the simulated disk has failed", file: nil) }
+    return result
   }
 
   func look<Result>(_ body: (inout Content) -> Result) -> Result { state.withLock { body(&$0.content) } }
@@ -132,7 +155,7 @@ package final class SimulatedDisk: FileSystem {
   package func openDirectory(_ path: String, creating permissions: UInt32?) throws(StoreError) -> any Directory {
     let name = path.split(separator: "/").dropFirst().joined(separator: "/")
     if permissions != nil && !name.isEmpty && look({ $0.prefix(name) }) == nil {
-      change { content, next in
+      try change { content, next in
         next += 1
         content.apply(.add(name + "/", next), in: "")
       }
@@ -171,9 +194,14 @@ extension SimulatedDisk.Inode {
   }
 
   mutating func sync() {
-    synced = content
+    let size = content.count
+    for (page, versions) in versions { SimulatedDisk.Content.replace(page, of: &synced, with: versions.last!) }
+    synced = SimulatedDisk.Content.resized(synced, size)
     versions = [:]
   }
+
+  /// Linux takes the pages for clean then: what they hold is in memory still, and no later sync writes it.
+  mutating func failToSync() { versions = [:] }
 
   package static func page(_ number: Int, _ content: [UInt8]) -> [UInt8] {
     let start = number * SimulatedDisk.pageBytes

@@ -22,7 +22,7 @@ final class SimulatedDirectory: Directory {
   }
 
   func create(_ name: String, permissions: UInt32) throws(StoreError) -> any File {
-    let number = disk.change { content, next -> Int? in
+    let number = try disk.change { content, next -> Int? in
       guard content.names[prefix + name] == nil else { return nil }
       next += 1
       content.inodes[next] = SimulatedDisk.Inode()
@@ -38,7 +38,7 @@ final class SimulatedDirectory: Directory {
   }
 
   func rename(_ name: String, to newName: String) throws(StoreError) {
-    let isDone = disk.change { content, _ in
+    let isDone = try disk.change { content, _ in
       let (from, to) = (prefix + name, prefix + newName)
       if let number = content.names[from] {
         content.apply(.rename(from, to: to, number), in: prefix)
@@ -54,18 +54,18 @@ final class SimulatedDirectory: Directory {
   }
 
   func exchange(_ name: String, _ other: String) throws(StoreError) -> Bool {
-    if disk.canExchange { disk.change { content, _ in content.apply(.exchange(name + "/", other + "/"), in: prefix) } }
+    if disk.canExchange { try disk.change { content, _ in content.apply(.exchange(name + "/", other + "/"), in: prefix) } }
     return disk.canExchange
   }
 
   func unlink(_ name: String) throws(StoreError) {
-    disk.change { content, _ in
+    try disk.change { content, _ in
       if content.names[prefix + name] != nil { content.apply(.remove(prefix + name), in: prefix) }
     }
   }
 
   func removeDirectory(_ name: String) throws(StoreError) {
-    let isDone = disk.change { content, _ in
+    let isDone = try disk.change { content, _ in
       guard let there = content.prefix(name) else { return true }
       if content.names.keys.contains(where: { $0.hasPrefix(there) }) { return false }
       content.apply(.remove(name + "/"), in: prefix)
@@ -75,7 +75,7 @@ final class SimulatedDirectory: Directory {
   }
 
   func link(_ name: String, as newName: String) throws(StoreError) {
-    let isDone = disk.change { content, _ in
+    let isDone = try disk.change { content, _ in
       guard let from = content.resolve(name, in: prefix), let to = content.resolve(newName, in: prefix),
         let number = content.names[from.name], content.names[to.name] == nil
       else { return false }
@@ -86,7 +86,7 @@ final class SimulatedDirectory: Directory {
   }
 
   func sync() throws(StoreError) {
-    disk.change { content, _ in
+    try disk.change { content, _ in
       for (directory, change) in content.changes where directory == prefix {
         change.apply(to: &content.syncedNames)
       }
@@ -140,20 +140,22 @@ final class SimulatedFile: File {
 
   func write(_ bytes: MemoryView, at offset: Int) throws(StoreError) {
     let copy = isAnonymous ? [UInt8](repeating: 0, count: bytes.count) : bytes.array()
-    disk.change { content, _ in content.inodes[number]!.write(copy, at: offset) }
+    try disk.change(onFailure: { $0.inodes[number]!.write(Array(copy.prefix(copy.count / 2)), at: offset) }) {
+      content, _ in content.inodes[number]!.write(copy, at: offset)
+    }
   }
 
   func reserve(_ start: Int, upTo end: Int) throws(StoreError) {
-    disk.change { content, _ in
+    try disk.change { content, _ in
       if content.inodes[number]!.content.count < end { content.inodes[number]!.resize(to: end) }
     }
   }
 
   func truncate(to byteCount: Int) throws(StoreError) {
-    disk.change { content, _ in content.inodes[number]!.resize(to: byteCount) }
+    try disk.change { content, _ in content.inodes[number]!.resize(to: byteCount) }
   }
 
-  func sync() throws(StoreError) { disk.change { content, _ in content.inodes[number]!.sync() } }
+  func sync() throws(StoreError) { try disk.change(onFailure: { $0.inodes[number]!.failToSync() }) { content, _ in content.inodes[number]!.sync() } }
 
   func map(byteCount: Int, writable: Bool) throws(StoreError) -> Mapping {
     try mapForAppending(byteCount: byteCount, capacity: byteCount)
