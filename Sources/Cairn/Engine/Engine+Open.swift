@@ -131,10 +131,9 @@ extension Engine {
     // Always as long, so that the file system has nothing to do but to copy it.
     var text = Array("process \(System.processID()) (\(System.commandName()))".utf8.prefix(lockTextBytes))
     text += [UInt8](repeating: 10, count: lockTextBytes - text.count)
-    if try lock.byteCount() != text.count {
-      try lock.truncate(to: 0)
-      try lock.reserve(0, upTo: text.count)
-    }
+    if try lock.byteCount() != text.count { try lock.truncate(to: 0) }
+    // Where the process may not write so much to a file, not even what is there, an attempt would end it.
+    try lock.reserve(0, upTo: text.count)
     try lock.write(unsafe MemoryView(text.span.bytes), at: 0)
     return lock
   }
