@@ -123,26 +123,31 @@ package struct PosixFileSystem: FileSystem {
     if path.isEmpty || path.utf8.contains(0) {
       throw StoreError(.invalidOption, "a store's path must not be empty nor hold a zero byte", file: path)
     }
+    var isNew = false
     if let permissions {
-      let made = unsafe path.withCString { unsafe mkdir($0, mode_t(permissions)) }
-      if made == 0 {
-        // The umask may have taken bits away that the caller asked for.
-        unsafe path.withCString { unsafe _ = chmod($0, mode_t(permissions)) }
-        try PosixFileSystem.syncParent(of: path)
-      } else if errno != EEXIST {
-        throw System.failure("mkdir", path)
-      }
+      isNew = unsafe path.withCString { unsafe mkdir($0, mode_t(permissions)) } == 0
+      if !isNew && errno != EEXIST { throw System.failure("mkdir", path) }
+      // The umask may have taken bits away that the caller asked for.
+      if isNew { unsafe path.withCString { unsafe _ = chmod($0, mode_t(permissions)) } }
     }
-    let descriptor = unsafe path.withCString {
-      unsafe cairn_open_at(AT_FDCWD, $0, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-    }
+    let descriptor = Self.open(path, O_RDONLY | O_DIRECTORY)
     guard descriptor >= 0 else {
       if errno == ENOTDIR {
         throw StoreError(.notAStore, "a store is a directory, and this is none", file: path, systemError: errno)
       }
       throw System.failure("open of the store's directory", path)
     }
-    return PosixDirectory(path: path, descriptor: descriptor)
+    let directory = PosixDirectory(path: path, descriptor: descriptor)
+    // One with nothing in it may have been made by somebody who died, or failed, before it was synced.
+    if permissions != nil {
+      let names = isNew ? [] : try directory.names(atMost: 1)
+      if names.isEmpty { try PosixFileSystem.syncParent(of: path) }
+    }
+    return directory
+  }
+
+  private static func open(_ path: String, _ flags: Int32) -> Int32 {
+    Int32(System.retrying { Int(unsafe path.withCString { unsafe cairn_open_at(AT_FDCWD, $0, flags | O_CLOEXEC, 0) }) })
   }
 
   /// The path without symbolic links; as it is given if there is nothing there.
@@ -154,9 +159,7 @@ package struct PosixFileSystem: FileSystem {
 
   /// Whether somebody holds the lock of this file, which is not taken; `false` if there is no such file.
   package func isLocked(_ path: String) throws(StoreError) -> Bool {
-    let file = unsafe path.withCString {
-      unsafe cairn_open_at(AT_FDCWD, $0, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0)
-    }
+    let file = Self.open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
     guard file >= 0 else {
       if errno == ENOENT { return false }
       throw System.failure("open of the lock file", path)
@@ -172,11 +175,12 @@ package struct PosixFileSystem: FileSystem {
     while parts.count > 1 && parts.last == "" { parts.removeLast() }
     parts.removeLast()
     let parent = parts.isEmpty ? "." : parts == [""] ? "/" : parts.joined(separator: "/")
-    let descriptor = unsafe parent.withCString {
-      unsafe cairn_open_at(AT_FDCWD, $0, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+    let descriptor = Self.open(parent, O_RDONLY | O_DIRECTORY)
+    guard descriptor >= 0 else {
+      // One that may be searched but not read cannot be synced.
+      if errno == EACCES { return }
+      throw System.failure("open of the directory", parent)
     }
-    // A parent that may be searched but not read cannot be synced; nothing acknowledged depends on it yet.
-    guard descriptor >= 0 else { return }
     defer { close(descriptor) }
     guard fsync(descriptor) == 0 else { throw System.failure("fsync of the directory", parent) }
   }
@@ -213,7 +217,9 @@ final class PosixDirectory: Directory, @unchecked Sendable {  // `isOpen` change
       })
   }
 
-  func names() throws(StoreError) -> [String] {
+  func names() throws(StoreError) -> [String] { try names(atMost: .max) }
+
+  func names(atMost count: Int) throws(StoreError) -> [String] {
     let copy = openAt(".", O_RDONLY | O_DIRECTORY)
     guard copy >= 0 else { throw System.failure("open of the store's directory", path) }
     guard let stream = unsafe fdopendir(copy) else {
@@ -222,17 +228,18 @@ final class PosixDirectory: Directory, @unchecked Sendable {  // `isOpen` change
     }
     defer { unsafe _ = closedir(stream) }
     var names: [String] = []
-    while true {
+    while names.count < count {
       errno = 0
       guard let entry = unsafe readdir(stream) else {
         if errno != 0 { throw System.failure("readdir", path) }
-        return names
+        break
       }
       let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
         unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
       }
       if name != "." && name != ".." { names.append(name) }
     }
+    return names
   }
 
   func create(_ name: String, permissions: UInt32) throws(StoreError) -> any File {
