@@ -29,7 +29,7 @@ demo:
 	.build/release/cairn-demo
 
 test:
-	@.ci/prerequisites
+	@.ci/prerequisites test
 	.ci/swift-test $(SWIFT_FLAGS)
 	.ci/swift-test -c release -Xswiftc -enable-testing $(SWIFT_FLAGS) --scratch-path .build/testing
 	$(THREADS) .ci/swift-test -c release -Xswiftc -enable-testing --sanitize=thread --scratch-path .build/thread \
@@ -70,7 +70,7 @@ bench-own:
 	$(BENCHMARKS)/cairn-bench
 
 sanitize:
-	@.ci/prerequisites
+	@.ci/prerequisites test
 	@# XCTest itself leaks two blocks, which would make every run fail.
 	ASAN_OPTIONS=detect_leaks=0 .ci/swift-test --sanitize=address --scratch-path .build/address
 

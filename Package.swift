@@ -43,9 +43,10 @@ let package = Package(
     .executableTarget(name: "cairn-demo", dependencies: ["Cairn"], swiftSettings: settings),
     .target(name: "CAllocations", path: "Tests/CAllocations"),
     .target(name: "CairnTestSupport", dependencies: ["Cairn"], path: "Tests/CairnTestSupport", swiftSettings: settings),
+    .target(name: "CShortTransfers", path: "Tests/CShortTransfers"),
     // The process that dies in tests of crashes.
     .executableTarget(
-      name: "cairn-test-writer", dependencies: ["Cairn", "CairnTestSupport"], path: "Tests/cairn-test-writer",
+      name: "cairn-test-writer", dependencies: ["CShortTransfers", "CairnTorture"], path: "Tests/cairn-test-writer",
       swiftSettings: settings),
     // Crashes on a simulated disk, by the million.
     .target(

@@ -7,6 +7,14 @@ import Testing
 /// Goal: who opens a store to read it while a writer takes segments away finds all that it holds, and no damage.
 /// Method: the writer comes before each single step of the reader.
 @Suite struct CompactionBesideReaderTests {
+  private func options() -> Store.Options {
+    var options = Store.Options()
+    options.segmentBytes = 64 << 10
+    options.checkpointInterval = 100_000
+    options.compaction.isAutomatic = false
+    return options
+  }
+
   private static func compact(_ path: String, _ after: [String: [UInt8]]) throws {
     for (name, bytes) in after where name.hasPrefix("segment-") { try Files.write(bytes, to: path + "/" + name) }
     try Files.write(after["segments.gone"] ?? [], to: path + "/segments.gone")
@@ -44,8 +52,7 @@ import Testing
     for moment in 0..<40 {
       let directory = TemporaryDirectory()
       let path = directory.path("store")
-      var options = Counting.options()
-      options.compaction.isAutomatic = false
+      let options = options()
       let store = try Store.open(at: path, options: options)
       try store.put("first", for: "first")
       let counter = HookCounter()
@@ -73,8 +80,7 @@ import Testing
   @Test(arguments: [1, 2, 3, .max]) func anyMomentOfABackup(removed: Int) throws {
     let directory = TemporaryDirectory()
     let (first, second) = (directory.path("first"), directory.path("second"))
-    var options = Counting.options()
-    options.compaction.isAutomatic = false
+    let options = options()
     func write(_ number: Int) throws -> [[UInt8]: Model.Entry] {
       let store = try Store.open(at: directory.path("store"), options: options)
       for part in 0..<500 { try store.put(SelfDescribing.value(number + part), for: "\(part % (number + 50))") }

@@ -5,12 +5,16 @@ import Testing
 
 @testable import Cairn
 
-/// Goal: a follower shows what a writer in another process has committed, in its order, batches whole, whatever the
-/// writer does: compaction, checkpoints, closing, dying.
-/// Method: commits that keep an invariant (see ``Counting``), followers in processes and threads that check it all the
-/// while, and must come to the last commit.
+/// Goal: a follower shows what the writer has committed, whatever that does: compaction, checkpoints, closing, another
+/// session. (Followers in other processes, and writers that die: see ``KillTests``.)
+/// Method: after each of these the two hold the same.
 @Suite(.serialized) struct FollowerTests {
-  private func options() -> Store.Options { Counting.options() }
+  private func options() -> Store.Options {
+    var options = Store.Options()
+    options.segmentBytes = 64 << 10
+    options.checkpointInterval = 100_000
+    return options
+  }
 
   @Test func goesAlong() throws {
     let directory = TemporaryDirectory()
@@ -106,43 +110,5 @@ import Testing
     let error = #expect(throws: StoreError.self) { while true { try follower.refresh() } }
     #expect(error?.code == .notFound)
     try follower.close()
-  }
-
-  private func start(_ arguments: String...) throws -> (process: Process, output: Pipe) {
-    let process = Process()
-    process.executableURL = Writer.executable
-    process.arguments = arguments
-    let output = Pipe()
-    process.standardOutput = output
-    process.environment = Writer.environment
-    try process.run()
-    return (process, output)
-  }
-
-  /// Eight followers beside a writer that is killed again and again.
-  @Test func processes() throws {
-    let directory = TemporaryDirectory()
-    let path = directory.path("store")
-    try Counting.count(path, from: 0, to: 10)
-    let followers = try (0..<8).map { _ in try start(path, "follow") }
-    var random = SeededRandom(seed: SeededRandom.seeds(1)[0])
-    var next = 10
-    for _ in 0..<6 {
-      let writer = try start(path, "count", "\(next)")
-      usleep(UInt32(100_000 + random.below(300_000)))
-      kill(writer.process.processIdentifier, SIGKILL)
-      writer.process.waitUntilExit()
-      let lines = String(decoding: writer.output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-      #expect(!lines.contains("error"), "\(lines.suffix(200))")
-      next = lines.split(separator: "\n").last.flatMap { Int($0) }.map { $0 + 2 } ?? next
-    }
-    try Counting.count(path, from: next, to: next + 100)
-    try Counting.finish(path)
-    for follower in followers {
-      let text = String(decoding: follower.output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-      follower.process.waitUntilExit()
-      #expect(text == "counted \(next + 99)\n")
-      #expect(follower.process.terminationStatus == 0)
-    }
   }
 }

@@ -1,55 +1,53 @@
-import Cairn
 import CairnTestSupport
+import CairnTorture
 import Foundation
 import Testing
 
-/// Goal: a killed process loses nothing that was acknowledged; relaxed writes lose an end at most.
-/// Method: a child writes and acknowledges until it is killed (SIGKILL) after a random time, again and again in the
-/// same store; after each kill everything is read.
+/// Goal: a killed process loses nothing that was acknowledged, batches are whole, relaxed writes lose an end at most;
+/// and who follows sees nothing else.
+/// Method: a child does something of everything and acknowledges it, until it is killed (SIGKILL); what it had promised
+/// follows from its seed. Then everything is read, as it is and after it has been opened for writing.
 @Suite(.serialized) struct KillTests {
-  @Test(arguments: [Store.Durability.relaxed, .process, .disk])
-  func killedWhileWriting(durability: Store.Durability) throws {
-    let seed = SeededRandom.seeds(1)[0]
-    var random = SeededRandom(seed: seed)
-    let directory = TemporaryDirectory()
-    let path = directory.path("store")
-    var next = 0
-    for kill in 0..<12 {
-      let acknowledged = try run(path, durability, from: next, milliseconds: 5 + random.below(60))
-      var options = Store.Options()
-      options.segmentBytes = 64 << 10
-      let store = try Store.open(at: path, options: options)
-      var end = acknowledged.map { $0 + 1 } ?? next
-      // What was not acknowledged may be there as well.
-      while try store.contains(SelfDescribing.key(end, part: 0)) { end += 1 }
-      if durability == .relaxed {
-        while end > next, try !store.contains(SelfDescribing.key(end - 1, part: 0)) { end -= 1 }
-      }
-      try Writer.check(store, before: end, "seed \(seed), kill \(kill)")
-      try store.close()
-      next = end
-    }
-    #expect(next > 0, "seed \(seed): nothing was ever written")
+  #if DEBUG
+    private static let kills = 12
+    private static let calls = 40
+  #else
+    private static let kills = 20
+    private static let calls = 110
+  #endif
+
+  /// Again and again in the same store, at random moments, with followers that are stopped and killed meanwhile.
+  @Test(arguments: 0..<5) func again(number: Int) throws {
+    var kills = try Kills(seed: SeededRandom.seeds(1)[0], program: Writer.program, followers: 2)
+    for _ in 0..<Self.kills { try kills.run() }
+    try kills.finish()
+    #expect(kills.tally.kills > 0 && kills.tally.followed > 0)
+    print(kills.tally)
   }
 
-  /// Returns the last number that the child acknowledged.
-  private func run(
-    _ path: String, _ durability: Store.Durability, from first: Int, milliseconds: Int
-  ) throws -> Int? {
-    let child = Process()
-    child.executableURL = Writer.executable
-    child.arguments = [path, "\(durability)", "\(first)"]
-    child.environment = Writer.environment
+  @Test(.enabled(if: Tracing.isPossible, "\(Tracing.reason)"), arguments: [false, true])
+  func beforeSystemCalls(hasThreads: Bool) throws {
+    var kills = try CallKills(
+      seed: SeededRandom.seeds(1)[0], hasThreads: hasThreads, program: Writer.program)
+    #expect(kills.count > 100)
+    for _ in 0..<Self.calls { _ = try kills.run() }
+    #expect(kills.tally.kills > 0)
+    print(kills.tally)
+  }
+
+  /// Goal: what is promised to be on the disk is found there by its name, whoever has made the directory.
+  /// Method: the writer that makes it is killed before it can sync its parent; the next one has to.
+  @Test(.enabled(if: Tracing.isPossible, "\(Tracing.reason)")) func aDirectoryThatNobodyHasSynced() throws {
+    let trial = try Trial(seed: 1, hasThreads: false, program: Writer.program, done: 0)
+    try trial.prepare()
+    let outcome = try trial.play { Tracing.injecting("fsync:signal=KILL:when=1", at: [], $0) }
+    #expect(outcome.isKilled)
+    #expect(try Files.names(trial.folder + "/store") == [])
     let directory = TemporaryDirectory()
-    // A file: a pipe would have to be emptied meanwhile.
-    let output = directory.path("output")
-    try Files.write([], to: output)
-    child.standardOutput = FileHandle(forWritingAtPath: output)
-    try child.run()
-    usleep(UInt32(milliseconds) * 1000)
-    kill(child.processIdentifier, SIGKILL)
-    child.waitUntilExit()
-    #expect(child.terminationReason == .uncaughtSignal, "the writer ended by itself")
-    return Writer.acknowledged(Data(try Files.read(output)))
+    let again = try trial.play { Tracing.noting($0, in: directory.path("calls")) }
+    #expect(again.isDone)
+    let calls = String(decoding: try Files.read(directory.path("calls")), as: UTF8.self)
+    let sync = calls.split(separator: "\n").first { $0.contains("fsync(") }
+    #expect(sync?.contains("<\(trial.folder)>") == true)
   }
 }

@@ -1,90 +1,118 @@
 import Cairn
 import CairnTestSupport
+import CairnTorture
 import Foundation
 import Testing
 
 /// Goal: where the system gives no more, a writer gets an error, the process lives, and nothing acknowledged is lost.
-/// Method: real limits and a real full disk, at every size that matters to a store of small segments.
+/// Method: real limits, and a real full disk, at every size that matters to a store of small segments; a child does
+/// something of everything meanwhile.
 @Suite(.serialized) struct LimitTests {
-  /// Runs the writer under a limit of the shell, then opens the store without it.
-  private func write(under limit: String, end: Int, _ location: SourceLocation = #_sourceLocation) throws {
-    let directory = TemporaryDirectory()
-    let path = directory.path("store")
-    let child = Process()
-    child.executableURL = URL(fileURLWithPath: "/bin/bash")
-    let command = "ulimit \(limit) && exec env --default-signal \"$0\" \"$@\""
-    child.arguments = ["-c", command, Writer.executable.path, path, "process", "0", "\(end)"]
-    child.environment = Writer.environment
-    let output = Pipe()
-    child.standardOutput = output
-    try child.run()
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    child.waitUntilExit()
-    let text = String(decoding: data, as: UTF8.self)
-    let last = text.split(separator: "\n").last ?? ""
-    #expect(child.terminationReason == .exit, "ulimit \(limit): \(last)", sourceLocation: location)
-    let acknowledged = Writer.acknowledged(data).map { $0 + 1 } ?? 0
-    if child.terminationStatus == 0 {
-      #expect(acknowledged == end, "ulimit \(limit)", sourceLocation: location)
-    } else {
-      #expect(last.hasPrefix("error: "), "ulimit \(limit): \(last)", sourceLocation: location)
+  /// Returns whether it met an error.
+  private func work(under limit: String, _ trial: Trial, mayTrap: Bool = false) throws -> Bool {
+    try trial.prepare()
+    let outcome = try trial.play([limit])
+    #expect(outcome.isOrderly || mayTrap && outcome.hasTrapped, "\(limit): \(outcome.description)")
+    let objection = trial.objection(to: outcome)
+    #expect(objection == nil, "\(limit)")
+    return outcome.hasFailed
+  }
+
+  private func trial(done: Int, hasThreads: Bool = false) throws -> Trial {
+    try Trial(seed: SeededRandom.seeds(1)[0], hasThreads: hasThreads, program: Writer.program, done: done)
+  }
+
+  /// Over it the kernel sends a signal that ends the process. Segments are of 64 KiB, other files of other sizes.
+  @Test(arguments: [0, 60]) func sizeOfFiles(done: Int) throws {
+    let trial = try trial(done: done)
+    var errors = 0
+    for kibibytes in [0, 1, 4, 5, 8, 12, 32, 63, 64, 65, 68, 72, 96, 128, 256] {
+      if try work(under: "fsize=\(kibibytes << 10)", trial) { errors += 1 }
     }
-    let store = try Store.open(at: path)
-    try Writer.check(store, before: acknowledged, "ulimit \(limit)")
-    try store.put("more", for: "more")
-    try store.close()
+    #expect(errors > 8)
   }
 
-  /// Over it the kernel sends a signal that ends the process (and which the tests themselves block). Segments are of
-  /// 64 KiB, a checkpoint is larger.
-  @Test func sizeOfFiles() throws {
-    for kibibytes in [0, 1, 4, 5, 8, 12, 63, 64, 65, 68, 72, 96, 128] { try write(under: "-f \(kibibytes)", end: 4000) }
+  @Test(arguments: [0, 60]) func numberOfFiles(done: Int) throws {
+    let trial = try trial(done: done)
+    var errors = 0
+    for number in 3...16 { if try work(under: "nofile=\(number)", trial) { errors += 1 } }
+    #expect(errors > 4)
   }
 
-  @Test func numberOfFiles() throws {
-    for number in 4...14 { try write(under: "-n \(number)", end: 1500) }
+  /// Where there is no memory for what the language itself needs, a process traps; what can be told is told.
+  @Test(arguments: [false, true]) func memory(hasThreads: Bool) throws {
+    let trial = try trial(done: 60, hasThreads: hasThreads)
+    var errors = 0
+    for kibibytes in stride(from: 64, to: 3000, by: 180) {
+      if try work(under: "as=\(kibibytes << 10)", trial, mayTrap: true) { errors += 1 }
+    }
+    #expect(errors > 0)
   }
 
   // MARK: A full disk
 
-  private static let canMount: Bool = {
-    let place = TemporaryDirectory()
-    guard (try? mount(place.path)) != nil else { return false }
-    unmount(place.path)
-    return true
-  }()
-
-  private static func run(_ arguments: String...) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = arguments
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    if process.terminationStatus != 0 { throw CocoaError(.featureUnsupported) }
+  /// As full as a disk may be when a child begins: it meets the end of it in all that it does, recovery too.
+  @Test(.enabled(if: SmallDisk.canMount, "\(SmallDisk.reason)"), arguments: [0, 60]) func aDiskThatFillsUp(done: Int) throws
+  {
+    let disk = try SmallDisk(mebibytes: 3)
+    let trial = try Trial(
+      seed: SeededRandom.seeds(1)[0], hasThreads: false, program: Writer.program, in: disk.path, done: done)
+    var errors = 0
+    for kibibytes in stride(from: 0, to: 640, by: 24) {
+      try trial.prepare()
+      let filler = disk.path + "/filler"
+      try Files.write([UInt8](repeating: 1, count: try disk.freeBytes() - kibibytes << 10), to: filler)
+      let outcome = try trial.play()
+      let place: Comment = "\(kibibytes) KiB: \(outcome.description)"
+      #expect(outcome.isOrderly, place)
+      if outcome.hasFailed { errors += 1 }
+      // Reading needs no room.
+      if done > 0 {
+        let objection = trial.objectionReadOnly(to: outcome)
+        #expect(objection == nil, place)
+      }
+      Files.remove(filler)
+      let objection = trial.objection(to: outcome)
+      #expect(objection == nil, place)
+    }
+    #expect(errors > 5)
   }
 
-  private static func mount(_ path: String) throws {
-    try run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path)
+  /// The same where the disk cannot reserve space, so that it ends in the middle of a write, which is short then.
+  @Test(.enabled(if: SmallDisk.canMount && Tracing.isPossible, "\(SmallDisk.reason); \(Tracing.reason)"))
+  func aDiskThatFillsUpInTheMiddleOfAWrite() throws {
+    let disk = try SmallDisk(mebibytes: 3)
+    let trial = try Trial(
+      seed: SeededRandom.seeds(1)[0], hasThreads: false, program: Writer.program, in: disk.path, done: 60)
+    var errors = 0
+    for kibibytes in stride(from: 0, to: 320, by: 16) {
+      try trial.prepare()
+      let filler = disk.path + "/filler"
+      try Files.write([UInt8](repeating: 1, count: try disk.freeBytes() - kibibytes << 10), to: filler)
+      let outcome = try trial.play { Tracing.withoutReservation($0) }
+      let place: Comment = "\(kibibytes) KiB: \(outcome.description)"
+      #expect(outcome.isOrderly, place)
+      if outcome.hasFailed { errors += 1 }
+      Files.remove(filler)
+      let objection = trial.objection(to: outcome)
+      #expect(objection == nil, place)
+    }
+    #expect(errors > 5)
   }
-
-  private static func unmount(_ path: String) { try? run("umount", path) }
 
   @Test(
-    .enabled(if: canMount, "needs the right to mount a small file system"),
-    arguments: [Store.Durability.relaxed, .process, .disk])
+    .enabled(if: SmallDisk.canMount, "\(SmallDisk.reason)"), arguments: [Store.Durability.relaxed, .process, .disk])
   func aFullDisk(durability: Store.Durability) throws {
     let largest = [UInt8](repeating: 1, count: 200_000)
     for spare in [0, 4096, 60 << 10, 100 << 10] {
-      let place = TemporaryDirectory()
-      try Self.mount(place.path)
-      defer { Self.unmount(place.path) }
+      let disk = try SmallDisk()
+      let filler = disk.path + "/filler"
       var options = Store.Options()
       options.segmentBytes = 64 << 10
       options.checkpointInterval = 200_000
       options.durability = durability
-      try Files.write([UInt8](repeating: 1, count: spare), to: place.path("filler"))
-      let store = try Store.open(at: place.path("store"), options: options)
+      try Files.write([UInt8](repeating: 1, count: spare), to: filler)
+      let store = try Store.open(at: disk.path + "/store", options: options)
       var written = 0
       var failure: StoreError?
       while failure == nil {
@@ -106,14 +134,14 @@ import Testing
       #expect(refusal?.code == .noSpace, comment)
       try? store.sync()
       if spare >= 100 << 10 {
-        Files.remove(place.path("filler"))
+        Files.remove(filler)
         try store.put("1", for: "more")
       }
       try? store.close()
       // All that was acknowledged is there; relaxed writes may lack an end.
-      Files.remove(place.path("filler"))
+      Files.remove(filler)
       guard spare >= 60 << 10 else { continue }
-      let again = try Store.open(at: place.path("store"), options: options)
+      let again = try Store.open(at: disk.path + "/store", options: options)
       var end = written
       while durability == .relaxed, end > 0, try !again.contains(SelfDescribing.key(end - 1, part: 0)) { end -= 1 }
       #expect(written - end < 2000, comment)

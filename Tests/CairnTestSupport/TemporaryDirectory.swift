@@ -4,8 +4,10 @@ internal import Foundation
 public final class TemporaryDirectory: Sendable {
   public let path: String
 
-  public init() {
-    path = "/tmp/cairn-test-\(UUID().uuidString)"
+  /// - Parameter isInMemory: in a file system that has no disk, if there is one: for what does not depend on one.
+  public init(isInMemory: Bool = false) {
+    let isFound = isInMemory && FileManager.default.isWritableFile(atPath: "/dev/shm")
+    path = "\(isFound ? "/dev/shm" : "/tmp")/cairn-test-\(UUID().uuidString)"
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
     } catch {

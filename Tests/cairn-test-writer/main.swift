@@ -1,53 +1,75 @@
-// Writes to a store until it is killed or has come to the end, and says on standard output what has been acknowledged.
-// usage: cairn-test-writer PATH relaxed|process|disk FIRST [END]
-//        cairn-test-writer PATH follow        goes along with what another one counts, until that has come to "end"
-//        cairn-test-writer PATH count FIRST   counts until it is killed
-import Cairn
-import CairnTestSupport
+// Works on a store until it is killed or has come to the end, and says on standard output what has been done.
+// usage: cairn-test-writer work FOLDER SEED FIRST END [threads] [short] [user=ID] [fsize=N] [nofile=N] [as=N]
+//          the steps FIRST to END of the work of a seed; with the store's own threads; where the kernel transfers less
+//          than it is asked for; as another user; and within limits (as: bytes of memory beside what there is)
+//        cairn-test-writer follow PATH SEED
+//          follows that work until its end has come
+import CShortTransfers
+import CairnTorture
 import Glibc
 
+/// What is to be said when there is no limit any more for what this process may say, which goes to a file.
+nonisolated(unsafe) var unsaid: [String]?
+
+func say(_ line: String) {
+  if unsafe unsaid != nil {
+    unsafe unsaid?.append(line)
+    return
+  }
+  // One small write: whole or not at all.
+  print(line)
+  fflush(nil)
+}
+
+func limit(_ kind: __rlimit_resource, _ value: Int?) {
+  var limits = rlimit()
+  unsafe getrlimit(__rlimit_resource_t(kind.rawValue), &limits)
+  limits.rlim_cur = value.map { UInt($0) } ?? limits.rlim_max
+  let result = unsafe setrlimit(__rlimit_resource_t(kind.rawValue), &limits)
+  precondition(result == 0, "a limit cannot be set")
+}
+
+/// Bytes of memory that this process has the use of already.
+func memoryBytes() -> Int {
+  let file = unsafe fopen("/proc/self/statm", "r")
+  defer { unsafe _ = fclose(file) }
+  var text = [CChar](repeating: 0, count: 100)
+  unsafe fgets(&text, 100, file)
+  return unsafe Int(strtol(text, nil, 10)) * 4096
+}
+
+func set(_ condition: Substring) {
+  let parts = condition.split(separator: "=")
+  let value = parts.count == 2 ? Int(parts[1]) ?? 0 : 0
+  switch parts[0] {
+  case "threads": break
+  case "short": short_transfers_begin(1)
+  case "user": precondition(setgid(UInt32(value)) == 0 && setuid(UInt32(value)) == 0, "no other user")
+  case "fsize":
+    unsafe unsaid = []
+    limit(RLIMIT_FSIZE, value)
+  case "nofile": limit(RLIMIT_NOFILE, value)
+  case "as": limit(RLIMIT_AS, memoryBytes() + value)
+  default: exit(64)
+  }
+}
+
 let arguments = CommandLine.arguments
-do {
-  if arguments.count == 3, arguments[2] == "follow" {
-    print("counted \(try Counting.follow(arguments[1]))")
-    exit(0)
-  }
-  if arguments.count == 4, arguments[2] == "count", let first = Int(arguments[3]) {
-    try Counting.count(arguments[1], from: first, to: .max) {
-      print($0)
-      fflush(nil)
-    }
-  }
-} catch {
-  print("error: \(error)")
-  exit(1)
+if arguments.count == 4, arguments[1] == "follow", let seed = UInt64(arguments[3]) {
+  exit(Kills.follow(arguments[2], seed: seed, say: say) ? 0 : 4)
 }
-guard arguments.count == 4 || arguments.count == 5, let first = Int(arguments[3]),
-  let end = arguments.count == 5 ? Int(arguments[4]) : Int.max
+guard arguments.count >= 6, arguments[1] == "work", let seed = UInt64(arguments[3]), let first = Int(arguments[4]),
+  let end = Int(arguments[5])
 else { exit(64) }
-var options = Store.Options()
-options.durability = arguments[2] == "disk" ? .disk : arguments[2] == "process" ? .process : .relaxed
-options.segmentBytes = 64 << 10
-options.checkpointInterval = 200_000
-do {
-  let store = try Store.open(at: arguments[1], options: options)
-  var number = first
-  while number < end {
-    let value = SelfDescribing.value(number)
-    if number % 10 == 9 {
-      try store.write { batch in
-        for part in 0..<3 { try batch.put(value, for: SelfDescribing.key(number, part: part)) }
-      }
-    } else {
-      try store.put(value, for: SelfDescribing.key(number, part: 0))
-    }
-    // One small write to a pipe: whole or not at all.
-    print(number)
-    fflush(nil)
-    number += 1
-  }
-  try store.close()
-} catch {
-  print("error: \(error)")
-  exit(1)
+let conditions = arguments[6...]
+var worker = Worker(
+  folder: arguments[2], seed: seed, done: first, hasThreads: conditions.contains("threads"), say: say)
+for condition in conditions { set(condition[...]) }
+let result = worker.run(until: end)
+if let lines = unsafe unsaid {
+  limit(RLIMIT_FSIZE, nil)
+  unsafe unsaid = nil
+  for line in lines { say(line) }
 }
+if conditions.contains("short") { say("short \(short_transfers_count())") }
+exit(result.rawValue)

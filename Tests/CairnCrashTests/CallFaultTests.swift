@@ -1,0 +1,53 @@
+import CairnTestSupport
+import CairnTorture
+import Foundation
+import Testing
+
+/// Goal: whatever system call fails, once or for ever, the process lives, throws typed errors and shows no wrong value;
+/// what failed is not seen, what was acknowledged stays, and after a failed commit nothing is written until the store
+/// is opened again.
+/// Method: a child does something of everything, looks at the store after each error, and tries to go on; then
+/// everything is read without the fault.
+@Suite(.serialized) struct CallFaultTests {
+  #if DEBUG
+    private static let faults = 40
+  #else
+    private static let faults = 120
+  #endif
+
+  private func faults(_ hasThreads: Bool) throws -> CallFaults {
+    try CallFaults(seed: SeededRandom.seeds(1)[0], hasThreads: hasThreads, program: Writer.program)
+  }
+
+  @Test(.enabled(if: Tracing.isPossible, "\(Tracing.reason)"), arguments: [false, true])
+  func anyCall(hasThreads: Bool) throws {
+    var faults = try faults(hasThreads)
+    #expect(faults.count > 1000)
+    for _ in 0..<Self.faults { _ = try faults.run() }
+    #expect(faults.tally.errors > 0)
+    print(faults.tally)
+  }
+
+  /// A disk that loses what it was to keep, and says so once.
+  @Test(.enabled(if: Tracing.isPossible, "\(Tracing.reason)")) func syncs() throws {
+    var faults = try faults(false)
+    faults.keep(["fdatasync", "fsync"], "EIO")
+    for _ in 0..<Self.faults / 2 where try !faults.run() { break }
+    #expect(faults.tally.errors > 0)
+    print(faults.tally)
+  }
+
+  /// The kernel may read and write less than it is asked for.
+  @Test(arguments: [false, true]) func shortTransfers(hasThreads: Bool) throws {
+    for seed in SeededRandom.seeds(4) {
+      let trial = try Trial(seed: seed, hasThreads: hasThreads, program: Writer.program, done: 60)
+      try trial.prepare()
+      let outcome = try trial.play(["short"])
+      let count = outcome.lines.last { $0.hasPrefix("short") }.flatMap { Int($0.dropFirst(6)) } ?? 0
+      #expect(outcome.isDone && !outcome.hasFailed, "seed \(seed): \(outcome.description)")
+      #expect(count > 20, "seed \(seed)")
+      let objection = trial.objection(to: outcome)
+      #expect(objection == nil, "seed \(seed)")
+    }
+  }
+}

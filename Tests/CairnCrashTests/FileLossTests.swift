@@ -1,0 +1,205 @@
+import Cairn
+import CairnTestSupport
+import CairnTorture
+import Foundation
+import Testing
+
+/// Goal: where somebody removes files of a store, or puts others in their place, or takes the right to them away, those
+/// who have it open, and those who open it, get right values or typed errors, and never a wrong value.
+/// Method: each file of a store that has had some of everything, and each kind of loss, under a store that is open, a
+/// follower, and one that is opened after it. A file that becomes shorter while it is mapped is none of these: the
+/// kernel ends a process that reads there (see the README); those who open the store after it are tested.
+@Suite(.serialized) struct FileLossTests {
+  private enum Loss: CaseIterable {
+    case removed, emptied, another, older, directory, fifo, link, forbidden
+  }
+
+  /// What a store that has been worked on holds at some moment, or `nil` if that is no such moment.
+  private func isOfSomeMoment(_ store: Store, _ work: Work) throws -> Bool {
+    var work = Work(seed: work.seed)
+    return try work.goOn(to: store.contents().mapValues(\.value))
+  }
+
+  private func isRefusal(_ error: any Error) -> Bool { error is StoreError }
+
+  private func lose(_ path: String, _ loss: Loss, _ other: String, _ older: [UInt8]) throws {
+    // In place of the file, and never in it: others have it mapped.
+    Files.remove(path)
+    switch loss {
+    case .removed: break
+    case .emptied: try Files.write([], to: path)
+    case .another: try Files.write(Files.read(other), to: path)
+    case .older: try Files.write(older, to: path)
+    case .directory: try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    case .fifo: #expect(unsafe mkfifo(path, 0o600) == 0)
+    case .link: try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: other)
+    case .forbidden:
+      try Files.write(older, to: path)
+      #expect(unsafe chmod(path, 0) == 0)
+    }
+  }
+
+  /// Throws, or shows some moment.
+  private func look(_ comment: Comment, _ work: Work, _ open: () throws -> Store) {
+    do {
+      let store = try open()
+      defer { try? store.close() }
+      let isRight = try isOfSomeMoment(store, work)
+      #expect(isRight, comment)
+    } catch {
+      #expect(isRefusal(error), "\(comment): \(error)")
+    }
+  }
+
+  private func make(_ seed: UInt64) throws -> (directory: TemporaryDirectory, work: Work) {
+    let directory = TemporaryDirectory(isInMemory: true)
+    var worker = Worker(folder: directory.path, seed: seed, done: 0, hasThreads: false) { _ in }
+    let end = worker.run(until: 62)
+    #expect(end == .done)
+    return (directory, Work(seed: seed, done: 62))
+  }
+
+  @Test(arguments: Loss.allCases) private func aFileIsLost(loss: Loss) throws {
+    let seed = SeededRandom.seeds(1)[0]
+    let (fixture, work) = try make(seed)
+    let (other, _) = try make(seed &+ 1)
+    let options = work.options(hasThreads: true)
+    for name in try Files.names(fixture.path("store")) {
+      let directory = TemporaryDirectory(isInMemory: true)
+      let path = directory.path("store")
+      try Files.copyTree(fixture.path("store"), to: path)
+      let comment: Comment = "seed \(seed): \(name), \(loss)"
+      let store = try Store.open(at: path, options: options)
+      let reader = try Store.open(at: path, options: Store.Options(.readOnly))
+      let follower = try Store.follow(path, refreshing: .manual)
+      let strange = other.path("store/\(name)")
+      let old = try Files.read(path + "/" + name)
+      try lose(
+        path + "/" + name, loss, Files.exists(strange) ? strange : other.path("store/LOCK"),
+        Array(old.prefix(old.count / 2)))
+      // Those that have it open go on by what they have.
+      for opened in [store, reader, follower] {
+        let isRight = try opened.contents().mapValues(\.value) == work.entries
+        #expect(isRight, comment)
+      }
+      do {
+        for number in 0..<300 {
+          try store.put([UInt8](repeating: 1, count: 1000), for: "key-\(number % 60)", durability: .disk)
+          try follower.refresh()
+        }
+        try store.compact()
+        try follower.refresh()
+      } catch { #expect(isRefusal(error), "\(comment): \(error)") }
+      try follower.close()
+      try? store.close()
+      try reader.close()
+    }
+  }
+
+  /// Of one that nobody writes to any more.
+  @Test(arguments: Loss.allCases) private func aFileIsLostBefore(loss: Loss) throws {
+    let seed = SeededRandom.seeds(1)[0]
+    let (fixture, work) = try make(seed)
+    let (other, _) = try make(seed &+ 1)
+    for name in try Files.names(fixture.path("store")) {
+      let directory = TemporaryDirectory(isInMemory: true)
+      let path = directory.path("store")
+      try Files.copyTree(fixture.path("store"), to: path)
+      let strange = other.path("store/\(name)")
+      let old = try Files.read(path + "/" + name)
+      try lose(
+        path + "/" + name, loss, Files.exists(strange) ? strange : other.path("store/LOCK"),
+        Array(old.prefix(old.count / 2)))
+      let comment: Comment = "seed \(seed): \(name), \(loss)"
+      look(comment, work) { try Store.open(at: path, options: Store.Options(.readOnly)) }
+      look(comment, work) { try Store.follow(path, refreshing: .manual) }
+      look(comment, work) { try Store.open(at: path, options: work.options(hasThreads: true)) }
+    }
+  }
+
+  /// Goal: another store at the same path is never taken for the one that was followed.
+  @Test func theStoreIsReplaced() throws {
+    let (first, work) = try make(1)
+    let (second, _) = try make(2)
+    let path = first.path("store")
+    let follower = try Store.follow(path, refreshing: .manual)
+    #expect(try follower.contents().mapValues(\.value) == work.entries)
+    try FileManager.default.moveItem(atPath: path, toPath: first.path("away"))
+    try Files.copyTree(second.path("store"), to: path)
+    for _ in 0..<3 {
+      do { try follower.refresh() } catch { #expect(isRefusal(error)) }
+      let isRight = try follower.contents().mapValues(\.value) == work.entries
+      #expect(isRight)
+    }
+    try follower.close()
+  }
+
+  // MARK: Rights
+
+  private static let isRoot = getuid() == 0
+
+  /// Root may do anything, so a child works as somebody else; what it loses meanwhile it gets back afterwards.
+  @Test(.enabled(if: isRoot, "needs root, to work as another user")) func rightsAreLost() throws {
+    var random = SeededRandom(seed: SeededRandom.seeds(1)[0])
+    let nobody = 65_534
+    // What it runs must be in reach of that user.
+    let reach = TemporaryDirectory()
+    #expect(unsafe chmod(reach.path, 0o755) == 0)
+    let program = reach.path("writer")
+    try FileManager.default.copyItem(atPath: Writer.program, toPath: program)
+    let place = TemporaryDirectory()
+    let trial = try Trial(
+      seed: random.seed, hasThreads: true, program: program, in: place.path, done: 60)
+    var errors = 0
+    for round in 0..<12 {
+      let lost = round % 3
+      try trial.prepare()
+      for path in try [place.path] + FileManager.default.subpathsOfDirectory(atPath: place.path).map({ place.path($0) })
+      {
+        #expect(unsafe chown(path, uid_t(nobody), gid_t(nobody)) == 0)
+      }
+      let outcome = try trial.play(["user=\(nobody)"]) {
+        $0
+      } meanwhile: {
+        usleep(UInt32(round < 3 ? 0 : 5_000 + random.below(60_000)))
+        let store = place.path("store")
+        switch lost {
+        case 0: unsafe _ = chmod(store, 0)
+        case 1: unsafe _ = chmod(store, 0o500)
+        default:
+          for name in (try? Files.names(store)) ?? [] { unsafe _ = chmod(store + "/" + name, 0) }
+        }
+      }
+      #expect(outcome.isOrderly, "round \(round): \(outcome.description)")
+      if outcome.hasFailed { errors += 1 }
+      unsafe _ = chmod(place.path("store"), 0o700)
+      for name in try Files.names(place.path("store")) { unsafe _ = chmod(place.path("store/\(name)"), 0o600) }
+      let objection = trial.objection(to: outcome)
+      #expect(objection == nil, "round \(round)")
+    }
+    #expect(errors > 3)
+  }
+
+  /// A disk that can only be read any more: it is read, and opening for writing says why not.
+  @Test(.enabled(if: SmallDisk.canMount, "\(SmallDisk.reason)")) func aDiskThatCannotBeWrittenTo() throws {
+    let disk = try SmallDisk(mebibytes: 3)
+    var worker = Worker(folder: disk.path, seed: 3, done: 0, hasThreads: false) { _ in }
+    #expect(worker.run(until: 62) == .done)
+    let work = Work(seed: 3, done: 62)
+    let path = disk.path + "/store"
+    try disk.setReadOnly(true)
+    for access in [Store.Options.Access.createIfMissing, .mustExist] {
+      let error = #expect(throws: StoreError.self) { try Store.open(at: path, options: Store.Options(access)) }
+      #expect(error?.code == .permissionDenied)
+    }
+    for open in [{ try Store.open(at: path, options: Store.Options(.readOnly)) }, { try Store.follow(path) }] {
+      let store = try open()
+      #expect(try store.contents().mapValues(\.value) == work.entries)
+      try store.close()
+    }
+    try disk.setReadOnly(false)
+    let store = try Store.open(at: path)
+    try store.put("1", for: "1")
+    try store.close()
+  }
+}

@@ -1,0 +1,37 @@
+internal import Foundation
+
+/// A file system of its own, of a MiB or a few, which goes with the last reference.
+public final class SmallDisk: Sendable {
+  private let place = TemporaryDirectory()
+
+  public static let canMount = (try? SmallDisk()) != nil
+  /// Why a test is left out where it cannot be had.
+  public static let reason = "needs the right to mount a small file system"
+
+  public init(mebibytes: Int = 1) throws {
+    try Self.run("mount", "-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", place.path)
+  }
+
+  deinit { try? Self.run("umount", path) }
+
+  public var path: String { place.path }
+
+  public func freeBytes() throws -> Int {
+    try FileManager.default.attributesOfFileSystem(forPath: path)[.systemFreeSize] as? Int ?? 0
+  }
+
+  /// Nothing can be written to it any more, or everything again. Nobody may have a file open for writing.
+  public func setReadOnly(_ isReadOnly: Bool) throws {
+    try Self.run("mount", "-o", "remount,\(isReadOnly ? "ro" : "rw")", path)
+  }
+
+  private static func run(_ arguments: String...) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = arguments
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    if process.terminationStatus != 0 { throw CocoaError(.featureUnsupported) }
+  }
+}

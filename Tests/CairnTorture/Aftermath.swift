@@ -1,0 +1,92 @@
+internal import Cairn
+internal import CairnTestSupport
+
+/// What a ``Worker`` has left behind when it ended, however it did.
+struct Aftermath {
+  private(set) var prospect: Prospect
+  let folder: String
+
+  init(_ prospect: Prospect, folder: String) {
+    self.prospect = prospect
+    self.folder = folder
+  }
+
+  /// Goes by what the worker has said, then opens what there is. What is wrong; `nil`: nothing.
+  mutating func objection(to lines: [String], isWriting: Bool = true) -> String? {
+    if let objection = follow(lines) { return objection }
+    let isAnythingPromised = prospect.last.done > 0
+    // That may have been begun.
+    prospect.begin()
+    do throws(StoreError) {
+      if let objection = try look(isWriting) { return objection }
+    } catch {
+      // Killed before there was a store.
+      if error.code != .notFound || isAnythingPromised { return "\(error)" }
+      _ = prospect.find([:])
+    }
+    return nil
+  }
+
+  private mutating func follow(_ lines: [String]) -> String? {
+    for line in lines {
+      let words = line.split(separator: " ")
+      guard words.count == 2, let number = Int(words[1]) else { continue }
+      switch words[0] {
+      case "at":
+        prospect.begin()
+        if !prospect.goOn(at: number) { return "the writer is \(line)" }
+      case "done":
+        prospect.finish()
+        if prospect.last.done != number { return "the writer has \(line), and not \(prospect.last.done)" }
+      default: break
+      }
+    }
+    return nil
+  }
+
+  /// As it is, then once more after it has been opened for writing, with something put into it that goes again.
+  private mutating func look(_ isWriting: Bool) throws(StoreError) -> String? {
+    let path = folder + "/store"
+    if let objection = try look(at: Store.open(at: path, options: Store.Options(.readOnly))) { return objection }
+    if !isWriting { return nil }
+    let store = try Store.open(at: path, options: prospect.last.options(hasThreads: true))
+    try store.put("probe", for: "probe", durability: .disk)
+    try store.remove("probe")
+    if let objection = try look(at: store) { return "opened for writing: \(objection)" }
+    return lookAtCopies()
+  }
+
+  private mutating func look(at store: Store) throws(StoreError) -> String? {
+    if let damage = store.damage { return "damaged: \(damage)" }
+    let contents = Result { try store.contents().mapValues(\.value) }
+    try store.close()
+    switch contents {
+    case .success(let contents): return prospect.find(contents)
+    case .failure(let error): return "\(error)"
+    }
+  }
+
+  /// A backup and a frozen store, if they are there, are of some moment.
+  private func lookAtCopies() -> String? {
+    do {
+      if Files.exists(folder + "/backup") {
+        let backup = try Store.open(at: folder + "/backup", options: Store.Options(.readOnly))
+        defer { try? backup.close() }
+        var work = Work(seed: prospect.last.seed)
+        if try !work.goOn(to: backup.contents().mapValues(\.value)) { return "the backup is of no moment" }
+      }
+      if Files.exists(folder + "/frozen") {
+        let frozen = try FrozenStore.open(folder + "/frozen")
+        var contents: [[UInt8]: [UInt8]] = [:]
+        try frozen.forEach { entry in
+          contents[unsafe entry.key.withUnsafeBytes { unsafe [UInt8]($0) }] =
+            unsafe entry.value.withUnsafeBytes { unsafe [UInt8]($0) }
+          return true
+        }
+        var work = Work(seed: prospect.last.seed)
+        if !work.goOn(to: contents) { return "the frozen store is of no moment" }
+      }
+    } catch { return "a copy: \(error)" }
+    return nil
+  }
+}

@@ -1,0 +1,190 @@
+internal import Cairn
+internal import CairnTestSupport
+internal import Foundation
+
+/// One store whose writer is killed again and again, at random moments and before random system calls, while followers
+/// in other processes check all that they see. They are stopped and continued, and killed, meanwhile.
+package struct Kills {
+  private let seed: UInt64
+  private let program: String
+  private let directory = TemporaryDirectory(isInMemory: true)
+  private var random: SeededRandom
+  private var aftermath: Aftermath
+  private var followers: [Follower] = []
+  private var started = 0
+  private var number = 0
+  package private(set) var tally = Tally()
+
+  private struct Follower {
+    let child: Child
+    let output: String
+    var isStopped = false
+  }
+
+  private static let injected = [
+    "pwrite64", "fdatasync", "fsync", "openat", "fallocate", "renameat", "unlinkat", "write",
+  ]
+
+  private var folder: String { directory.path("store-and-copies") }
+
+  /// - Parameter program: `cairn-test-writer`.
+  package init(seed: UInt64, program: String, followers count: Int = 3) throws {
+    self.seed = seed
+    self.program = program
+    random = SeededRandom(seed: seed)
+    let folder = directory.path("store-and-copies")
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    aftermath = Aftermath(Prospect(Work(seed: seed)), folder: folder)
+    for _ in 0..<count { try startFollower() }
+  }
+
+  private func finding(_ what: String) -> Finding {
+    Finding("kill \(number): \(what)", replay: "cairn-torture --seed \(seed) --kills \(number + 1)")
+  }
+
+  private mutating func startFollower() throws {
+    started += 1
+    let output = directory.path("follower-\(started)")
+    let child = try Child([program, "follow", folder + "/store", "\(seed)"], output: output)
+    followers.append(Follower(child: child, output: output))
+  }
+
+  /// One life of the writer, which ends with its death, as a rule. Throws a ``Finding``.
+  package mutating func run() throws {
+    let output = directory.path("writer")
+    let start = aftermath.prospect.last.done
+    let isTraced = Tracing.isPossible && random.percent(40)
+    let command =
+      [
+        program, "work", folder, "\(seed)", "\(start)", "\(start + (isTraced ? 2 * Work.cycle : 10_000))",
+      ] + (random.percent(80) ? ["threads"] : [])
+    let end: Child.End
+    if isTraced {
+      let call = Self.injected[random.below(Self.injected.count)]
+      let injection = "\(call):signal=KILL:when=\(1 + random.below(random.percent(50) ? 10 : 60))"
+      let paths = [folder, folder + "/store", folder + "/backup", folder + "/backup.tmp", output]
+      let files = (0..<40).map { folder + "/store/" + SegmentHeader.name(UInt64($0 + random.below(20))) }
+      let child = try Child(Tracing.injecting(injection, at: paths + files, command), output: output)
+      try disturbFollowers()
+      end = child.wait()
+    } else {
+      let child = try Child(command, output: output)
+      usleep(UInt32(15_000 + random.below(random.percent(20) ? 200_000 : 40_000)))
+      try disturbFollowers()
+      end = child.stop()
+    }
+    let lines = Child.lines(output)
+    switch end {
+    case .killed(SIGKILL): tally.kills += 1
+    // There were not so many such calls.
+    case .exited(0) where isTraced: tally.missed += 1
+    default: throw finding("the writer \(end): \(lines.suffix(3))")
+    }
+    if let objection = aftermath.objection(to: lines) { throw finding(objection) }
+    for follower in followers { try check(follower) }
+    number += 1
+  }
+
+  /// The writer says until the end what the store holds, and the followers see it.
+  package mutating func finish() throws {
+    for follower in followers { follower.child.signal(SIGCONT) }
+    do throws(StoreError) {
+      let store = try Store.open(at: folder + "/store", options: aftermath.prospect.last.options(hasThreads: true))
+      try store.put("", for: Self.end)
+      try store.close()
+    } catch { throw finding("\(error)") }
+    for follower in followers {
+      let end = follower.child.wait()
+      let lines = Child.lines(follower.output)
+      guard end == .exited(0), let count = lines.last.flatMap({ Int($0) }) else {
+        throw finding("a follower \(end): \(lines.suffix(3))")
+      }
+      tally.followed += count
+    }
+    followers = []
+  }
+
+  private mutating func disturbFollowers() throws {
+    for index in followers.indices {
+      if followers[index].isStopped {
+        followers[index].isStopped = false
+        followers[index].child.signal(SIGCONT)
+      } else if random.percent(20) {
+        followers[index].isStopped = true
+        followers[index].child.signal(SIGSTOP)
+        tally.stops += 1
+      }
+    }
+    if !followers.isEmpty && random.percent(10) {
+      _ = followers.removeFirst().child.stop()
+      tally.stops += 1
+      try startFollower()
+    }
+  }
+
+  private func check(_ follower: Follower) throws {
+    let lines = Child.lines(follower.output)
+    if !lines.isEmpty { throw finding("a follower: \(lines.suffix(3))") }
+  }
+
+  /// What a follower ends at.
+  private static let end = "end"
+
+  /// What a follower does, in a process of its own: it says how many states it has seen when it comes to the end, or
+  /// what is wrong. Returns whether nothing was.
+  package static func follow(_ path: String, seed: UInt64, say: (String) -> Void) -> Bool {
+    var work = Work(seed: seed)
+    var count = 0
+    do {
+      let store = try openWhenThere(path)
+      while true {
+        try refresh(store)
+        let snapshot = try store.snapshot()
+        var contents: [[UInt8]: [UInt8]] = [:]
+        try snapshot.forEach { entry in
+          contents[unsafe entry.key.withUnsafeBytes { unsafe [UInt8]($0) }] =
+            unsafe entry.value.withUnsafeBytes { unsafe [UInt8]($0) }
+          return true
+        }
+        let isEnd = contents.removeValue(forKey: Array(end.utf8)) != nil
+        // Somebody has looked whether the store can be written to.
+        contents[Array("probe".utf8)] = nil
+        let before = work.done
+        guard work.goOn(to: contents) else {
+          say("wrong: of no moment after \(before) steps: \(contents.count) entries")
+          return false
+        }
+        if work.done > before { count += 1 }
+        if isEnd { break }
+        if work.done == before { usleep(500) }
+      }
+      try store.close()
+    } catch {
+      say("error: \(error)")
+      return false
+    }
+    say("\(count)")
+    return true
+  }
+
+  private static func openWhenThere(_ path: String) throws(StoreError) -> Store {
+    while true {
+      do throws(StoreError) {
+        return try Store.follow(path, refreshing: .manual)
+      } catch {
+        // There is no store yet, or it is compacted faster than it can be read.
+        if error.code != .notFound && error.code != .historyGone { throw error }
+      }
+      usleep(500)
+    }
+  }
+
+  private static func refresh(_ store: Store) throws(StoreError) {
+    do throws(StoreError) {
+      try store.refresh()
+    } catch {
+      // What there was is there still, and the next look may come in time.
+      if error.code != .historyGone { throw error }
+    }
+  }
+}
