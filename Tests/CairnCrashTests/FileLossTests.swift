@@ -7,17 +7,26 @@ import Testing
 /// Goal: where somebody removes files of a store, or puts others in their place, or takes the right to them away, those
 /// who have it open, and those who open it, get right values or typed errors, and never a wrong value.
 /// Method: each file of a store that has had some of everything, and each kind of loss, under a store that is open, a
-/// follower, and one that is opened after it. A file that becomes shorter while it is mapped is none of these: the
-/// kernel ends a process that reads there (see the README); those who open the store after it are tested.
+/// follower, and one that is opened after it. Where a file becomes shorter while it is mapped, the kernel may end the
+/// process that reads there: that is promised to no one (see the README), and tried in a process of its own.
 @Suite(.serialized) struct FileLossTests {
   private enum Loss: CaseIterable {
     case removed, emptied, another, older, directory, fifo, link, forbidden
   }
 
-  /// What a store that has been worked on holds at some moment, or `nil` if that is no such moment.
-  private func isOfSomeMoment(_ store: Store, _ work: Work) throws -> Bool {
-    var work = Work(seed: work.seed)
-    return try work.goOn(to: store.contents().mapValues(\.value))
+  /// It is as it was at some moment; or it is known to be damaged, and shows only what was put.
+  private func isRight(_ store: Store, _ seed: UInt64, steps: Int) throws -> Bool {
+    let contents = try store.contents().mapValues(\.value)
+    var work = Work(seed: seed)
+    if work.goOn(to: contents) { return true }
+    if store.damage == nil { return false }
+    var rest = contents
+    work = Work(seed: seed)
+    for _ in 0..<steps {
+      work.goOn()
+      for (key, value) in rest where work.entries[key] == value { rest[key] = nil }
+    }
+    return rest.isEmpty
   }
 
   private func isRefusal(_ error: any Error) -> Bool { error is StoreError }
@@ -39,12 +48,12 @@ import Testing
     }
   }
 
-  /// Throws, or shows some moment.
+  /// Throws, or shows nothing wrong.
   private func look(_ comment: Comment, _ work: Work, _ open: () throws -> Store) {
     do {
       let store = try open()
       defer { try? store.close() }
-      let isRight = try isOfSomeMoment(store, work)
+      let isRight = try isRight(store, work.seed, steps: work.done)
       #expect(isRight, comment)
     } catch {
       #expect(isRefusal(error), "\(comment): \(error)")
@@ -114,6 +123,34 @@ import Testing
       look(comment, work) { try Store.open(at: path, options: Store.Options(.readOnly)) }
       look(comment, work) { try Store.follow(path, refreshing: .manual) }
       look(comment, work) { try Store.open(at: path, options: work.options(hasThreads: true)) }
+    }
+  }
+
+  /// A follower may die of it, or see what is left when somebody has opened the rest for writing; but nothing wrong.
+  @Test func aFileBecomesShorter() throws {
+    var random = SeededRandom(seed: SeededRandom.seeds(1)[0])
+    for round in 0..<12 {
+      let (directory, work) = try make(random.seed)
+      let path = directory.path("store")
+      let output = directory.path("output")
+      let follower = try Child([Writer.program, "follow", path, "\(random.seed)"], output: output)
+      usleep(UInt32(random.below(60_000)))
+      let names = try Files.segments(path)
+      let name = path + "/" + names[random.below(names.count)]
+      let length = random.below(try Files.read(name).count)
+      #expect(unsafe truncate(name, off_t(length)) == 0)
+      usleep(50_000)
+      // It goes on to whatever comes now.
+      if let store = try? Store.open(at: path, options: work.options(hasThreads: true)) {
+        _ = try? store.put("", for: "end")
+        try? store.close()
+      }
+      var end = follower.wait(seconds: 0.5)
+      if end == .hung { end = .killed(SIGBUS) }
+      let lines = Child.lines(output)
+      let comment: Comment = "seed \(random.seed), round \(round): \(length) of \(name): \(end), \(lines)"
+      #expect([.exited(0), .exited(4), .killed(SIGBUS)].contains(end), comment)
+      #expect(!lines.contains { $0.hasPrefix("wrong") }, comment)
     }
   }
 

@@ -52,8 +52,8 @@ import Testing
   // MARK: A full disk
 
   /// As full as a disk may be when a child begins: it meets the end of it in all that it does, recovery too.
-  @Test(.enabled(if: SmallDisk.canMount, "\(SmallDisk.reason)"), arguments: [0, 60]) func aDiskThatFillsUp(done: Int) throws
-  {
+  @Test(.enabled(if: SmallDisk.canMount, "\(SmallDisk.reason)"), arguments: [0, 60])
+  func aDiskThatFillsUp(done: Int) throws {
     let disk = try SmallDisk(mebibytes: 3)
     let trial = try Trial(
       seed: SeededRandom.seeds(1)[0], hasThreads: false, program: Writer.program, in: disk.path, done: done)

@@ -53,6 +53,8 @@ struct Aftermath {
     try store.put("probe", for: "probe", durability: .disk)
     try store.remove("probe")
     if let objection = try look(at: store) { return "opened for writing: \(objection)" }
+    let temporary = ((try? Files.names(path)) ?? []).filter { $0.hasSuffix(".tmp") }
+    if !temporary.isEmpty { return "left: \(temporary)" }
     return lookAtCopies()
   }
 

@@ -2,14 +2,14 @@ internal import CairnTestSupport
 internal import Foundation
 
 /// Another process, in a group of its own: whoever traces it goes with it.
-final class Child {
-  enum End: Equatable, CustomStringConvertible {
+package final class Child {
+  package enum End: Equatable, CustomStringConvertible {
     case exited(Int32)
     case killed(Int32)
     /// Did not end, and has been killed.
     case hung
 
-    var description: String {
+    package var description: String {
       switch self {
       case .exited(let status): "exited with \(status)"
       case .killed(let signal): "killed by signal \(signal)"
@@ -22,7 +22,7 @@ final class Child {
   private var end: End?
 
   /// - Parameter output: the file that gets what it says.
-  init(_ arguments: [String], output: String) throws {
+  package init(_ arguments: [String], output: String) throws {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -60,16 +60,16 @@ final class Child {
   }
 
   /// To it, and not to those that it has started.
-  func signal(_ number: Int32) { kill(process, number) }
+  package func signal(_ number: Int32) { kill(process, number) }
 
   /// Ends it, and those that it has started.
-  func stop() -> End {
+  package func stop() -> End {
     kill(-process, SIGKILL)
     return wait()
   }
 
   /// Waits for its end, so long at most.
-  func wait(seconds: Double = 60) -> End {
+  package func wait(seconds: Double = 60) -> End {
     if let end { return end }
     let deadline = Date(timeIntervalSinceNow: seconds)
     var status: Int32 = 0
@@ -89,7 +89,7 @@ final class Child {
   }
 
   /// Lines of a file that are whole.
-  static func lines(_ path: String) -> [String] {
+  package static func lines(_ path: String) -> [String] {
     let text = String(decoding: (try? Files.read(path)) ?? [], as: UTF8.self)
     var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     lines.removeLast()

@@ -151,7 +151,9 @@ package struct Kills {
         contents[Array("probe".utf8)] = nil
         let before = work.done
         guard work.goOn(to: contents) else {
-          say("wrong: of no moment after \(before) steps: \(contents.count) entries")
+          var earlier = Work(seed: seed)
+          let isBack = earlier.goOn(to: contents)
+          say("\(isBack ? "back at \(earlier.done)" : "wrong: of no moment") after \(before) steps")
           return false
         }
         if work.done > before { count += 1 }

@@ -35,7 +35,7 @@ package struct Tally: Sendable, CustomStringConvertible {
 package struct Trial {
   /// What has become of the process.
   package struct Outcome {
-    let end: Child.End
+    package let end: Child.End
     package let lines: [String]
 
     /// It came to the end.
