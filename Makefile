@@ -83,8 +83,9 @@ fuzz:
 	.ci/fuzz $(or $(SECONDS),60)
 
 torture:
-	@.ci/prerequisites torture
+	@.ci/prerequisites test
 	.ci/fuzz 0
+	swift build -c release $(SWIFT_FLAGS) --product cairn-test-writer
 	swift build -c release $(SWIFT_FLAGS) --product cairn-torture
 	.build/release/cairn-torture run $(or $(MINUTES),5) --fuzz .build/fuzz/release/cairn-fuzz
 

@@ -54,7 +54,9 @@ final class SimulatedDirectory: Directory {
   }
 
   func exchange(_ name: String, _ other: String) throws(StoreError) -> Bool {
-    if disk.canExchange { try disk.change { content, _ in content.apply(.exchange(name + "/", other + "/"), in: prefix) } }
+    if disk.canExchange {
+      try disk.change { content, _ in content.apply(.exchange(name + "/", other + "/"), in: prefix) }
+    }
     return disk.canExchange
   }
 
@@ -155,7 +157,9 @@ final class SimulatedFile: File {
     try disk.change { content, _ in content.inodes[number]!.resize(to: byteCount) }
   }
 
-  func sync() throws(StoreError) { try disk.change(onFailure: { $0.inodes[number]!.failToSync() }) { content, _ in content.inodes[number]!.sync() } }
+  func sync() throws(StoreError) {
+    try disk.change(onFailure: { $0.inodes[number]!.failToSync() }) { content, _ in content.inodes[number]!.sync() }
+  }
 
   func map(byteCount: Int, writable: Bool) throws(StoreError) -> Mapping {
     try mapForAppending(byteCount: byteCount, capacity: byteCount)

@@ -15,6 +15,10 @@ package struct Totals: Sendable, Equatable, CustomStringConvertible {
     case kills
     /// System calls that were made to fail.
     case faults
+    /// Times a follower was stopped and continued, or killed.
+    case stops
+    /// States of the store that followers have seen, each checked.
+    case followed = "states followed"
     /// Calls of a fuzzed function.
     case executions = "fuzz executions"
   }

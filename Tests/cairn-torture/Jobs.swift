@@ -5,14 +5,14 @@ import Foundation
 /// A process: what it is called with repeats it.
 struct Job {
   enum Kind: CaseIterable {
-    case scripts, lives, fuzzing
+    case scripts, lives, kills, callKills, callFaults, fuzzing
 
     /// Its part of the time, as long as there is something to do.
     var share: Double {
       switch self {
       case .scripts: 4
       case .lives: 4
-      case .fuzzing: 1
+      case .kills, .callKills, .callFaults, .fuzzing: 1
       }
     }
   }
@@ -66,6 +66,8 @@ struct Job {
 /// What there is to do, each kind in its part of the time.
 struct Jobs {
   private static let livesOfJob = 200
+  private static let killsOfJob = 30
+  private static let callsOfJob = 60
   private static let secondsOfFuzzing = 20
   static let fuzzed = ["header", "segment", "records", "dictionary", "checkpoint", "gone", "frozen", "load"]
 
@@ -80,6 +82,7 @@ struct Jobs {
     random = SeededRandom(seed: seed)
     self.fuzzer = fuzzer
     if fuzzer == nil { spent[.fuzzing] = .infinity }
+    if !Tracing.isPossible { (spent[.callKills], spent[.callFaults]) = (.infinity, .infinity) }
   }
 
   mutating func note(_ job: Job, seconds: Double) { spent[job.kind, default: 0] += seconds }
@@ -96,6 +99,11 @@ struct Jobs {
       return Job(kind: kind, program: program, arguments: ["script", seed, "\(script)"])
     case .lives:
       return Job(kind: kind, program: program, arguments: ["lives", seed, "\(Self.livesOfJob)"])
+    case .kills: return Job(kind: kind, program: program, arguments: ["kills", seed, "\(Self.killsOfJob)"])
+    case .callKills, .callFaults:
+      let command = kind == .callKills ? "call-kills" : "call-faults"
+      let arguments = [command, seed, "\(Self.callsOfJob)"] + (random.percent(50) ? ["--threads"] : [])
+      return Job(kind: kind, program: program, arguments: arguments)
     case .fuzzing:
       fuzzings += 1
       let target = Self.fuzzed[fuzzings % Self.fuzzed.count]

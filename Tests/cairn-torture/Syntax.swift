@@ -22,12 +22,23 @@ extension ProgramSyntax {
       CommandSyntax(
         "lives", "A store that crashes so many times.", positionals: [Positional.seed, Positional.count],
         options: [keep]),
+      CommandSyntax(
+        "kills", "A writer that is killed so many times, with followers beside it.",
+        positionals: [Positional.seed, Positional.count]),
+      CommandSyntax(
+        "call-kills", "A writer that is killed before so many of its system calls.",
+        positionals: [Positional.seed, Positional.count], options: [threads]),
+      CommandSyntax(
+        "call-faults", "A writer of which so many system calls fail.",
+        positionals: [Positional.seed, Positional.count], options: [threads]),
     ],
     exitCodes: [
       ExitCode(0, "nothing was found"), ExitCode(1, "something was found"), ExitCode(64, "arguments that do not fit"),
     ],
     environment: [], examples: [])
 
+  private static let threads = CommandSyntax.Option(
+    "--threads", "with the threads of the store: nearly the same then, and not quite, each time")
   private static let keep = CommandSyntax.Option(
     "--keep", "FOLDER", .path, "write the disk on which something is found there, to be looked at with kvdump")
 

@@ -27,6 +27,7 @@ final class TortureRun: Sendable {
 
   /// Returns whether all was well.
   func run() -> Bool {
+    if !Tracing.isPossible { say("left out, system calls that fail and kills before them: \(Tracing.reason)") }
     say("seed \(seed), \(Int(seconds) / 60) minutes, \(ProcessInfo.processInfo.activeProcessorCount) cores")
     let done = DispatchGroup()
     for _ in 0..<ProcessInfo.processInfo.activeProcessorCount {

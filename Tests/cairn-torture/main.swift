@@ -2,6 +2,19 @@ import CairnArguments
 import CairnTorture
 import Foundation
 
+/// The program that is killed; it lies beside this one.
+let writer = Bundle.main.bundlePath + "/cairn-test-writer"
+
+extension Totals {
+  init(_ tally: Tally) {
+    self.init()
+    self[.kills] = tally.kills
+    self[.stops] = tally.stops
+    self[.faults] = tally.faults
+    self[.followed] = tally.followed
+  }
+}
+
 func run(_ command: String, _ arguments: Arguments) throws {
   func seed() -> UInt64 { UInt64(arguments.number("SEED")!) }
   func count() -> Int { arguments.number("COUNT")! }
@@ -24,6 +37,19 @@ func run(_ command: String, _ arguments: Arguments) throws {
     try keeping { for _ in 0..<count() { try lives.live() } }
     print("digest \(lives.digest)")
     print(lives.totals)
+  case "kills":
+    var kills = try Kills(seed: seed(), program: writer)
+    for _ in 0..<count() { try kills.run() }
+    try kills.finish()
+    print(Totals(kills.tally))
+  case "call-kills":
+    var kills = try CallKills(seed: seed(), hasThreads: arguments.has("--threads"), program: writer)
+    for _ in 0..<count() where try !kills.run() { break }
+    print(Totals(kills.tally))
+  case "call-faults":
+    var faults = try CallFaults(seed: seed(), hasThreads: arguments.has("--threads"), program: writer)
+    for _ in 0..<count() where try !faults.run() { break }
+    print(Totals(faults.tally))
   default:
     let seed = arguments.number("--seed").map(UInt64.init) ?? .random(in: 1...(1 << 32))
     let run = TortureRun(minutes: arguments.number("MINUTES")!, seed: seed, fuzzer: arguments.text("--fuzz"))
