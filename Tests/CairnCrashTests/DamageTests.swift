@@ -53,6 +53,60 @@ import Testing
     }
   }
 
+  /// Of the entries that a checkpoint has, none is used that has changed.
+  @Test func flippedEntriesOfACheckpoint() throws {
+    let small = try SmallStore(seed: 12, operations: 60, isClosed: true, checkpointInterval: 0)
+    let copy = small.directory.path("copy")
+    let name = "index.checkpoint"
+    let bytes = try Files.read(small.path + "/" + name)
+    // Behind the header and the directory of the shards.
+    let entries = (36864..<bytes.count).filter {
+      $0 % 8 == 0 && bytes[$0..<min(bytes.count, $0 + 8)].contains { $0 != 0 }
+    }
+    try #require(entries.count > 10)
+    for offset in entries {
+      try Files.copyTree(small.path, to: copy)
+      var changed = bytes
+      changed[offset + offset / 8 % 8] ^= 0x10
+      try Files.write(changed, to: copy + "/" + name)
+      guard case .whole(let model) = try open(copy) else {
+        Issue.record("a checkpoint with another entry at \(offset) was used")
+        continue
+      }
+      #expect(model == small.final, "\(offset)")
+    }
+  }
+
+  /// However an entry is read: not as it was changed.
+  @Test func aFlippedValueIsReported() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    var options = Store.Options()
+    // So that the log is not read when the store is opened.
+    options.checkpointInterval = 0
+    var store = try Store.open(at: path, options: options)
+    for number in 0..<10 { try store.put("value \(number)", for: "key \(number)") }
+    try store.close()
+    let name = path + "/" + (try #require(try Files.segments(path).first))
+    var bytes = try Files.read(name)
+    bytes[try #require(bytes.firstRange(of: Array("value 7".utf8))).lowerBound] ^= 1
+    try Files.write(bytes, to: name)
+    store = try Store.open(at: path, options: options)
+    let snapshot = try store.snapshot()
+    let key = "key 7"
+    func expectDamage(_ what: Comment, _ body: () throws -> Void) {
+      let error = #expect(throws: StoreError.self, what) { try body() }
+      #expect(error?.code == .damaged, what)
+    }
+    expectDamage("value") { _ = try store.value(for: key) }
+    expectDamage("in place") { _ = try store.withValue(for: key) { $0.byteCount } }
+    expectDamage("many") { _ = try store.values(for: ["key 1", key, "key 2"]) }
+    expectDamage("snapshot") { _ = try snapshot.value(for: key) }
+    expectDamage("all") { _ = try store.contents() }
+    #expect(try store.value(for: "key 6") == Array("value 6".utf8))
+    try store.close()
+  }
+
   private func keys(_ store: Store) throws -> Set<[UInt8]> {
     var keys: Set<[UInt8]> = []
     try store.forEach { entry in

@@ -1,5 +1,6 @@
 import Glibc
 import CairnTestSupport
+import Foundation
 import Synchronization
 import Testing
 
@@ -99,6 +100,19 @@ import Testing
     try store.close()
   }
 
+  /// Goal: what interrupted writes have left behind goes with the next session, and nothing else does.
+  @Test func leftoversAreRemoved() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    try Store.open(at: path, options: options()).close()
+    let leftovers = ["STORE.tmp", "index.checkpoint.tmp", "segments.gone.tmp", "segment-00000009.log.tmp"]
+    for name in leftovers + ["notes.tmp"] { try Files.write([1], to: path + "/" + name) }
+    try Store.open(at: path, options: Store.Options(.readOnly)).close()
+    #expect(try Set(Files.names(path)).isSuperset(of: leftovers), "a reader changes nothing")
+    try Store.open(at: path, options: options()).close()
+    #expect(try Files.names(path).filter { $0.hasSuffix(".tmp") } == ["notes.tmp"])
+  }
+
   /// Goal: the next segment is made by one thread only, however late the other one comes to it.
   /// Method: the background's task is carried out in the middle of everything that the writer does.
   @Test func theNextSegmentIsMadeOnce() throws {
@@ -185,6 +199,39 @@ import Testing
     #expect(throws: StoreError.self) { try store.close() }
     #expect(fault.failed == 1)
     #expect(fault.callsAfterFailure == 0, "no file of the log was synced again")
+  }
+
+  /// Commits that share a write and a sync fail with it: none of them is acknowledged.
+  /// Method: a first commit is held up in its write while others gather behind it; then it goes through, and the sync
+  /// of the group after it fails.
+  @Test func aGroupFailsAsAWhole() throws {
+    let directory = TemporaryDirectory()
+    let fault = FaultyFileSystem.Fault()
+    let store = Store(engine: try Engine.open(directory.path("store"), options(), FaultyFileSystem(fault: fault)))
+    let isHeld = Atomic(true)
+    let begun = Atomic(0)
+    fault.beforeRecords.withLock { $0 = { while isHeld.load(ordering: .acquiring) { usleep(1000) } } }
+    let acknowledged = Mutex<[Int]>([])
+    let threads = (0..<9).map { number in
+      Thread {
+        begun.add(1, ordering: .releasing)
+        guard (try? store.put("\(number)", for: "\(number)", durability: .disk)) != nil else { return }
+        acknowledged.withLock { $0.append(number) }
+      }
+    }
+    for (number, thread) in threads.enumerated() {
+      thread.start()
+      // The first one has the turn before others come.
+      while begun.load(ordering: .acquiring) <= number { usleep(1000) }
+      usleep(20_000)
+    }
+    fault.set(.sync, after: 1, isForEver: false)
+    fault.beforeRecords.withLock { $0 = nil }
+    isHeld.store(false, ordering: .releasing)
+    for thread in threads { while !thread.isFinished { usleep(1000) } }
+    #expect(acknowledged.withLock { $0 } == [0])
+    #expect(try store.contents().keys.sorted { $0[0] < $1[0] } == [Array("0".utf8)])
+    try? store.close()
   }
 
   /// Followers believe the word by which a writer tells of news: a writer that has none leaves none behind.

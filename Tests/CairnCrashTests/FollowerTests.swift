@@ -57,6 +57,56 @@ import Testing
     #expect(try Files.leaks(below: directory.path).isEmpty)
   }
 
+  /// Of a batch that is being written, nothing is shown.
+  /// Method: the log is cut at every place within the batch, followed, and then made whole.
+  @Test func halfABatch() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    let store = try Store.open(at: path, options: options())
+    try store.put("0", for: "a")
+    let start = store.engine.log.position
+    try store.write { batch in
+      for key in ["a", "b", "c"] { try batch.put("1", for: key) }
+      try batch.remove("a")
+    }
+    let end = store.engine.log.position
+    let name = try #require(try Files.segments(path).last)
+    let copy = directory.path("copy")
+    try Files.copyStore(path, to: copy)
+    try store.close()
+    let bytes = try Files.read(copy + "/" + name)
+    Files.remove(copy + "/" + News.name)
+    let before = [Array("a".utf8): Array("0".utf8)]
+    let after = [Array("b".utf8): Array("1".utf8), Array("c".utf8): Array("1".utf8)]
+    for cut in stride(from: start + 8, to: end, by: 8) {
+      try Files.write(Array(bytes[..<start]), to: copy + "/" + name)
+      let follower = try Store.follow(copy, refreshing: .manual)
+      try Files.write(Array(bytes[..<cut]), to: copy + "/" + name)
+      #expect(try !follower.refresh(), "cut at \(cut) of \(start) to \(end)")
+      #expect(try follower.contents().mapValues(\.value) == before, "cut at \(cut) of \(start) to \(end)")
+      try Files.write(bytes, to: copy + "/" + name)
+      #expect(try follower.refresh(), "cut at \(cut) of \(start) to \(end)")
+      #expect(try follower.contents().mapValues(\.value) == after, "cut at \(cut) of \(start) to \(end)")
+      try follower.close()
+    }
+  }
+
+  /// Who looks at the very moment in which the writer writes is told once more when the bytes are there.
+  @Test func newsComeAfterTheBytes() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    let fault = FaultyFileSystem.Fault()
+    let store = Store(engine: try Engine.open(path, options(), FaultyFileSystem(fault: fault)))
+    let follower = try Store.follow(path, refreshing: .manual)
+    fault.beforeRecords.withLock { $0 = { _ = try? follower.refresh() } }
+    try store.put("1", for: "a")
+    fault.beforeRecords.withLock { $0 = nil }
+    #expect(follower.hasNews)
+    #expect(try follower.refresh() && follower.contains("a"))
+    try store.close()
+    try follower.close()
+  }
+
   /// One that has not looked for long finds segments gone that it has never read.
   @Test func overtaken() throws {
     let directory = TemporaryDirectory()

@@ -5,21 +5,21 @@ import Foundation
 import Synchronization
 import Testing
 
+/// Swift hides `fork`, since most of a process does not survive it; a child that makes a few calls and ends may.
+func forked() throws -> pid_t {
+  typealias Fork = @convention(c) () -> pid_t
+  guard let symbol = unsafe dlsym(nil, "fork") else { throw CocoaError(.featureUnsupported) }
+  return unsafe unsafeBitCast(unsafe symbol, to: Fork.self)()
+}
+
 /// Goal: a forked child neither uses the store of its parent, nor harms it, nor keeps its lock.
 @Suite(.serialized) struct ForkTests {
-  /// Swift hides `fork`, since most of a process does not survive it; a child that makes a few calls and ends may.
-  private func fork() throws -> pid_t {
-    typealias Fork = @convention(c) () -> pid_t
-    guard let symbol = unsafe dlsym(nil, "fork") else { throw CocoaError(.featureUnsupported) }
-    return unsafe unsafeBitCast(unsafe symbol, to: Fork.self)()
-  }
-
   @Test func aChildDoesNotUseItsParentsStore() throws {
     let directory = TemporaryDirectory()
     let path = directory.path("store")
     let store = try Store.open(at: path)
     try store.put("before", for: "key")
-    let child = try fork()
+    let child = try forked()
     if child == 0 {
       var mistakes: Int32 = 0
       func expectRefusal(_ body: () throws -> Void) {
@@ -75,7 +75,7 @@ import Testing
     }
     for number in 0..<100 {
       let child = try store.withValue(for: "key") { (_: RawSpan) throws in
-        let child = try fork()
+        let child = try forked()
         if child == 0 {
           // Threads of tests hold signals back.
           var none = sigset_t()

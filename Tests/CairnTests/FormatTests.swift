@@ -57,6 +57,31 @@ import Testing
     for example in examples { #expect(specification.contains(example), "the example should be:\n\(example)") }
   }
 
+  /// Goal: the bytes between a record and the next one are zeros, also where memory is used again.
+  @Test func paddingIsZero() throws {
+    let directory = TemporaryDirectory()
+    var options = Store.Options()
+    options.segmentBytes = 64 << 10
+    options.compaction.isAutomatic = false
+    let store = try Store.open(at: directory.path("store"), options: options)
+    for number in 0..<4000 { try store.put([UInt8](repeating: 0xFF, count: number % 40), for: "key \(number)") }
+    try store.close()
+    var padded = 0
+    for name in try Files.segments(directory.path("store")) {
+      let bytes = try Files.read(directory.path("store") + "/" + name)
+      var at = 256
+      while at + 32 <= bytes.count, bytes[at + 22] != 0 {
+        let lengths = ForgedSegment.word(bytes, at + 16)
+        let end = at + 32 + Int(lengths >> 56) * 8 + Int(lengths >> 32 & 0xFFFF) + Int(lengths & 0xFFFF_FFFF)
+        at = (end + 7) & ~7
+        let padding = bytes[end..<at]
+        if !padding.isEmpty { padded += 1 }
+        if padding.contains(where: { $0 != 0 }) { Issue.record("padding of \(name) at \(end): \(padding)") }
+      }
+    }
+    #expect(padded > 3000)
+  }
+
   /// Goal: what a newer version has written is refused by name, opened read-only, or ignored, as it asks (F1-STO-002).
   @Test(arguments: 0..<3) func unknownFeatures(word: Int) throws {
     let directory = TemporaryDirectory()
