@@ -5,11 +5,12 @@ SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Source
 BENCHMARKS = Benchmarks/.build/release
 THREADS = TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/thread-sanitizer.suppressions
 
-.PHONY: help demo test golden lint bench bench-quick bench-own costs sanitize coverage fuzz torture clean
+.PHONY: help demo test planted golden lint bench bench-quick bench-own costs sanitize coverage fuzz torture clean
 
 help:
 	@echo 'make demo      analyse the files of a folder through a store, and survive a kill -9'
 	@echo 'make test      all tests, in debug and in release, and the concurrent ones under the thread sanitizer'
+	@echo 'make planted   bugs are planted in a copy of the sources, and each must be found by the test that it names'
 	@echo 'make lint      swift format, strictly'
 	@echo 'make golden    writes the stores of Formats/v1 that are missing, and the manual page of kvdump'
 	@echo 'make costs     instructions, allocations, system calls and bytes of operations, against what is allowed'
@@ -35,6 +36,11 @@ test:
 	$(THREADS) .ci/swift-test -c release -Xswiftc -enable-testing --sanitize=thread --scratch-path .build/thread \
 		--filter "Concurren|BesideOthers"
 	.ci/swift-test --package-path Benchmarks $(SWIFT_FLAGS)
+
+planted:
+	@.ci/prerequisites
+	swift build --product cairn-planted
+	swift run --skip-build cairn-planted $(BUGS)
 
 golden:
 	@.ci/prerequisites

@@ -75,7 +75,11 @@ let package = Package(
         "Cairn", "CairnArguments", "CairnInspect", "CairnTestSupport", "CairnFuzz", "cairn-demo",
         "cairn-golden", "kvdump",
       ], swiftSettings: settings),
-    .testTarget(name: "RepositoryTests", swiftSettings: settings),
+    // Bugs that are planted in a copy of the sources, and what sees to it that the tests find them.
+    .target(name: "CairnPlanted", path: "Tests/CairnPlanted", swiftSettings: settings),
+    .executableTarget(
+      name: "cairn-planted", dependencies: ["CairnPlanted"], path: "Tests/cairn-planted", swiftSettings: settings),
+    .testTarget(name: "RepositoryTests", dependencies: ["CairnPlanted"], swiftSettings: settings),
   ] + fuzzing,
   swiftLanguageModes: [.v6]
 )
