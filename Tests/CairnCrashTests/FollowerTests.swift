@@ -148,6 +148,32 @@ import Testing
     try follower.close()
   }
 
+  /// A store that is being made, in place of one whose making was interrupted, is not there or there: never damaged.
+  @Test func whileItIsMade() throws {
+    var found = 0
+    for moment in 0..<20 {
+      let directory = TemporaryDirectory()
+      let path = directory.path("store")
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+      try Files.write([], to: path + "/segment-00000001.log")
+      let counter = HookCounter()
+      let options = options()
+      let system = HookedFileSystem {
+        guard counter.next() == moment, let store = try? Store.open(at: path, options: options) else { return }
+        for number in 0..<300 { _ = try? store.put(SelfDescribing.value(number), for: "\(number)") }
+        try? store.close()
+      }
+      let opened = Result { () throws(StoreError) in try Engine.follow(path, Store.Options(.readOnly), system) }
+      switch opened {
+      case .success(let engine):
+        found += 1
+        try engine.close()
+      case .failure(let error): #expect(error.code == .notFound, "\(moment): \(error)")
+      }
+    }
+    #expect(found > 0)
+  }
+
   @Test func whatIsNoStore() throws {
     let directory = TemporaryDirectory()
     #expect(throws: StoreError.self) { try Store.follow(directory.path("none")) }

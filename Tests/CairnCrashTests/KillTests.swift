@@ -13,7 +13,7 @@ import Testing
     private static let calls = 40
   #else
     private static let kills = 20
-    private static let calls = 110
+    private static let calls = 150
   #endif
 
   /// Again and again in the same store, at random moments, with followers that are stopped and killed meanwhile.
