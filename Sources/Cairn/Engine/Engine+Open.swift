@@ -88,6 +88,8 @@ extension Engine {
       guard let number = SegmentHeader.number(name) else { continue }
       let isUsed = number > 1 ? true : try hasRecords(directory, name)
       if isUsed {
+        // A writer may have made the store since the names were read: this file first, then records.
+        if try directory.open(StoreHeader.name, forWriting: false) != nil { return true }
         throw StoreError.damaged(
           "the file \(StoreHeader.name) is missing, and segments are there", file: directory.path)
       }
