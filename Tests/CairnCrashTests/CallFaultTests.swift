@@ -43,6 +43,7 @@ import Testing
       let trial = try Trial(seed: seed, hasThreads: hasThreads, program: Writer.program, done: 60)
       try trial.prepare()
       let outcome = try trial.play(["short"])
+      if outcome.lines.contains("short impossible") { try Test.cancel("sanitizers make system calls in their own way") }
       let count = outcome.lines.last { $0.hasPrefix("short") }.flatMap { Int($0.dropFirst(6)) } ?? 0
       #expect(outcome.isDone && !outcome.hasFailed, "seed \(seed): \(outcome.description)")
       #expect(count > 20, "seed \(seed)")

@@ -71,5 +71,7 @@ if let lines = unsafe unsaid {
   unsafe unsaid = nil
   for line in lines { say(line) }
 }
-if conditions.contains("short") { say("short \(short_transfers_count())") }
+if conditions.contains("short") {
+  say("short \(short_transfers_possible() == 0 ? "impossible" : "\(short_transfers_count())")")
+}
 exit(result.rawValue)

@@ -7,3 +7,6 @@ void short_transfers_begin(uint64_t seed);
 
 /// Calls that have transferred less than was asked for.
 uint64_t short_transfers_count(void);
+
+/// Whether that can be had: sanitizers have functions of their own under these names.
+int short_transfers_possible(void);
