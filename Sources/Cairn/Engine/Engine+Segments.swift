@@ -188,6 +188,7 @@ extension Engine {
       if let file = segment.file {
         try sync(file)
       } else if let file = try directory.open(SegmentHeader.name(segment.number), forWriting: true) {
+        try rewrite(segment, file)
         try sync(file)
       }
       catalog.withLock { catalog in
@@ -201,6 +202,17 @@ extension Engine {
       }
     }
     noteDurable()
+  }
+
+  /// Writes the bytes of an earlier session's segment once more, where they are. A sync may have failed there: then the
+  /// kernel shows what was written, calls it clean, and leaves it out of every sync that follows.
+  private func rewrite(_ segment: SegmentCatalog.Segment, _ file: any File) throws(StoreError) {
+    let end = segment.end ?? 0
+    // Where the process may not write so much to a file, not even what is there, an attempt would end it.
+    try file.reserve(0, upTo: end)
+    for offset in stride(from: 0, to: end, by: Self.relaxedPieceBytes) {
+      try file.write(segment.memory.view.slice(offset, min(Self.relaxedPieceBytes, end - offset)), at: offset)
+    }
   }
 
   /// Finds out which segments are durable, for the records to come.

@@ -141,7 +141,7 @@ package struct PosixFileSystem: FileSystem {
     // One with nothing in it may have been made by somebody who died, or failed, before it was synced.
     if permissions != nil {
       let names = isNew ? [] : try directory.names(atMost: 1)
-      if names.isEmpty { try PosixFileSystem.syncParent(of: path) }
+      if names.isEmpty { try PosixFileSystem.syncParent(of: path, isNeeded: isNew) }
     }
     return directory
   }
@@ -170,7 +170,9 @@ package struct PosixFileSystem: FileSystem {
     return result > 0
   }
 
-  private static func syncParent(of path: String) throws(StoreError) {
+  /// - Parameter isNeeded: whether the directory was made just now; if not, its parent may be of a file system that
+  ///   cannot be written, nor synced.
+  private static func syncParent(of path: String, isNeeded: Bool) throws(StoreError) {
     var parts = path.split(separator: "/", omittingEmptySubsequences: false)
     while parts.count > 1 && parts.last == "" { parts.removeLast() }
     parts.removeLast()
@@ -182,7 +184,9 @@ package struct PosixFileSystem: FileSystem {
       throw System.failure("open of the directory", parent)
     }
     defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw System.failure("fsync of the directory", parent) }
+    if fsync(descriptor) == 0 { return }
+    if !isNeeded && [EINVAL, EROFS, ENOTSUP].contains(errno) { return }
+    throw System.failure("fsync of the directory", parent)
   }
 }
 
