@@ -17,7 +17,7 @@ help:
 	@echo 'make bench     the figures of the README: Cairn and other engines side by side (an hour, 40 GB of disk)'
 	@echo 'make bench-quick  the part of it that the targets are about (under 4 minutes)'
 	@echo 'make bench-own    Cairn alone, against its own promises (5 minutes)'
-	@echo 'make sanitize  all tests under the address sanitizer'
+	@echo 'make sanitize  all tests under the sanitizers of addresses and of undefined behaviour'
 	@echo 'make coverage  what part of the engine the tests execute, and each place that none does'
 	@echo 'make fuzz      random bytes for everything that reads (SECONDS=60 for each of ten targets)'
 	@echo 'make torture   crashes, kills, faults and random bytes on all cores (MINUTES=5; see Tests/TORTURE.md)'
@@ -78,10 +78,10 @@ bench-own:
 sanitize:
 	@.ci/prerequisites test
 	@# XCTest itself leaks two blocks, which would make every run fail.
-	ASAN_OPTIONS=detect_leaks=0 .ci/swift-test --sanitize=address --scratch-path .build/address
+	ASAN_OPTIONS=detect_leaks=0 .ci/swift-test --sanitize=address --sanitize=undefined --scratch-path .build/sanitized
 
 coverage:
-	@.ci/prerequisites
+	@.ci/prerequisites test
 	.ci/coverage
 
 fuzz:

@@ -71,7 +71,7 @@ import Testing
     let store = try Store.open(at: directory.path("store"), options: options)
     let time = Now()
     let seed = SeededRandom.seeds(1)[0]
-    var states: [Set<History.Entry?>] = Array(repeating: [nil], count: Self.keys)
+    var states: [Set<History.State>] = Array(repeating: [History.State()], count: Self.keys)
     for round in 0..<400 {
       let records = Mutex<[Record]>([])
       let waiting = Atomic(Self.threads)
@@ -100,7 +100,7 @@ import Testing
   @Test func theCheckCanFail() {
     let one = History.Entry(value: [1], version: 1)
     let put = History.Event(.put([1], version: 1), from: 1, to: 4)
-    func isLegal(_ events: History.Event...) -> Bool { !History(events).outcomes(from: [nil]).isEmpty }
+    func isLegal(_ events: History.Event...) -> Bool { !History(events).outcomes(from: [History.State()]).isEmpty }
     // Beside the put it may be there or not, behind it must be.
     #expect(isLegal(put, .init(.get(found: nil), from: 2, to: 3)))
     #expect(isLegal(put, .init(.get(found: one), from: 2, to: 3)))
@@ -114,5 +114,9 @@ import Testing
     #expect(!isLegal(put, replacements[0], replacements[1]))
     #expect(!isLegal(put, .init(.removeIfVersion(expected: 1, isDone: false), from: 5, to: 6)))
     #expect(!isLegal(put, .init(.putIfAbsent([9], version: 2), from: 5, to: 6)))
+    // A version does not come again, whatever was removed meanwhile.
+    let remove = History.Event(.remove(wasThere: true), from: 5, to: 6)
+    #expect(isLegal(put, remove, .init(.put([2], version: 2), from: 7, to: 8)))
+    #expect(!isLegal(put, remove, .init(.put([2], version: 1), from: 7, to: 8)))
   }
 }
