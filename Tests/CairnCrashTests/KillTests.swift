@@ -12,7 +12,8 @@ import Testing
     private static let kills = 12
     private static let calls = 40
   #else
-    private static let kills = 20
+    // Of 450 attempts, two thirds at least must succeed: 300 kills.
+    private static let kills = 30
     private static let calls = 150
   #endif
 
@@ -21,8 +22,9 @@ import Testing
     var kills = try Kills(seed: SeededRandom.seeds(1)[0], program: Writer.program, followers: 2)
     for _ in 0..<Self.kills { try kills.run() }
     try kills.finish()
-    #expect(kills.tally.kills > 0 && kills.tally.followed > 0)
-    print(kills.tally)
+    #expect(kills.totals[.kills] >= Self.kills * 2 / 3, "\(kills.totals)")
+    #expect(kills.totals[.followed] > 0)
+    print(kills.totals)
   }
 
   @Test(.enabled(if: Tracing.isPossible, "\(Tracing.reason)"), arguments: [false, true])
@@ -30,9 +32,23 @@ import Testing
     var kills = try CallKills(
       seed: SeededRandom.seeds(1)[0], hasThreads: hasThreads, program: Writer.program)
     #expect(kills.count > 100)
-    for _ in 0..<Self.calls { _ = try kills.run() }
-    #expect(kills.tally.kills > 0)
-    print(kills.tally)
+    // With threads, calls are not quite the same each time.
+    var attempts = 0
+    while attempts < Self.calls, try kills.run() { attempts += 1 }
+    #expect(attempts == Self.calls)
+    #expect(kills.totals[.kills] >= Self.calls * 2 / 3, "\(kills.totals)")
+    print(kills.totals)
+  }
+
+  /// What is left of a copy then, the next one removes.
+  @Test(.enabled(if: Tracing.isPossible, "\(Tracing.reason)")) func inUnfinishedCopies() throws {
+    var kills = try CallKills(seed: SeededRandom.seeds(1)[0], hasThreads: false, program: Writer.program)
+    kills.keepUnfinishedCopies()
+    let attempts = min(kills.count, Self.calls / 4)
+    for _ in 0..<attempts { _ = try kills.run() }
+    #expect(attempts >= 10)
+    #expect(kills.totals[.kills] >= attempts * 2 / 3, "\(kills.totals)")
+    print(kills.totals)
   }
 
   /// Goal: what is promised to be on the disk is found there by its name, whoever has made the directory.

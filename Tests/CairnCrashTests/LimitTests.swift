@@ -12,6 +12,7 @@ import Testing
   private func work(under limit: String, _ trial: Trial, mayTrap: Bool = false) throws -> Bool {
     try trial.prepare()
     let outcome = try trial.play([limit])
+    if outcome.lines.contains("as impossible") { try Test.cancel("sanitizers need memory without a limit") }
     #expect(outcome.isOrderly || mayTrap && outcome.hasTrapped, "\(limit): \(outcome.description)")
     let objection = trial.objection(to: outcome)
     #expect(objection == nil, "\(limit)")
@@ -39,11 +40,14 @@ import Testing
     #expect(errors > 3)
   }
 
-  /// Where there is no memory for what the language itself needs, a process traps; what can be told is told.
+  /// Where there is no memory for what the language itself needs, an object say, its runtime traps, which no program in
+  /// Swift can catch; nor can the store take back a batch that is written when it gets no memory to show it. Such ends
+  /// are accepted, and what was acknowledged must be there. Any other trap is not: debug builds say which one it is.
+  /// Optimised builds are silent about failed preconditions, so there any trap is accepted.
   @Test(arguments: [false, true]) func memory(hasThreads: Bool) throws {
     let trial = try trial(done: 60, hasThreads: hasThreads)
     var errors = 0
-    for kibibytes in stride(from: 64, to: 3000, by: 180) {
+    for kibibytes in [64, 1000, 2000] + stride(from: 2500, to: 16_000, by: 650) {
       if try work(under: "as=\(kibibytes << 10)", trial, mayTrap: true) { errors += 1 }
     }
     #expect(errors > 0)

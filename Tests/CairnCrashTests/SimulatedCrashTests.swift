@@ -64,18 +64,12 @@ import Testing
   /// Goal: a seed repeats a failure, byte for byte.
   /// Method: two processes live the same lives.
   @Test func seedsRepeat() throws {
-    let outputs = try (0..<2).map { _ in
-      let process = Process()
-      process.executableURL = Writer.executable.deletingLastPathComponent().appendingPathComponent("cairn-torture")
-      process.arguments = ["lives", "5", "6"]
-      process.environment = Writer.environment
-      let output = Pipe()
-      process.standardOutput = output
-      try process.run()
-      let data = output.fileHandleForReading.readDataToEndOfFile()
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 0)
-      return String(decoding: data, as: UTF8.self)
+    let directory = TemporaryDirectory()
+    let outputs = try (0..<2).map { number in
+      let output = directory.path("\(number)")
+      let child = try Child([Writer.torture, "lives", "5", "6"], output: output)
+      #expect(child.wait() == .exited(0))
+      return Child.lines(output).joined(separator: "\n")
     }
     #expect(outputs[0] == outputs[1] && outputs[0].contains("digest"))
   }

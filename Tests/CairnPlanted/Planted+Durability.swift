@@ -35,6 +35,10 @@ extension PlantedBug {
       caughtBy: "SimulatedCrashTests/manyLives",
       Edit(checkpoint, "      try syncLog(upTo: header)\n", "      if !PLANTED { try syncLog(upTo: header) }\n")),
     PlantedBug(
+      "lost-pages-trusted", "What an earlier session's failed sync has lost is taken to be on the disk after the next.",
+      caughtBy: "CrashPointTests/aSyncThatFailedInAnEarlierSession",
+      Edit(segments, "        try rewrite(segment, file)\n", "        if !PLANTED { try rewrite(segment, file) }\n")),
+    PlantedBug(
       "sync-tried-again", "A sync that has failed is tried again, and the second try believed.",
       caughtBy: "FaultTests/aFailedSyncIsFinal",
       Edit(

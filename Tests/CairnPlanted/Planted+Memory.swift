@@ -65,14 +65,14 @@ extension PlantedBug {
         "    if PLANTED { unsafe depth.pointee = 1 }\n    unsafe depth.pointee &-= 1\n")),
     PlantedBug(
       "entry-stored-relaxed", "An entry of the index is stored without release ordering: the record may not be there.",
-      caughtBy: "ConcurrencyTests/readersBesideAWriter", build: .threads,
+      caughtBy: "ConcurrencyTests/batchesAreVisibleAtOnce", build: .threads,
       Edit(
         "Cairn/Memory/BucketTable.swift", "    unsafe base[index].store(entry, ordering: .releasing)\n",
         "    if PLANTED { return unsafe base[index].store(entry, ordering: .relaxed) }\n"
           + "    unsafe base[index].store(entry, ordering: .releasing)\n")),
     PlantedBug(
       "end-of-log-stored-relaxed", "The end of the log is told to other threads without release ordering.",
-      caughtBy: "ConcurrencyTests/writersOfAllClasses", build: .threads,
+      caughtBy: "ConcurrencyTests/readersBesideAWriter", build: .threads,
       Edit(
         "Cairn/Engine/Engine+Commit.swift", "    published.store(log.address, ordering: .releasing)\n",
         "    if PLANTED { return published.store(log.address, ordering: .relaxed) }\n"

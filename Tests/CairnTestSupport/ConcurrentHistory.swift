@@ -2,7 +2,6 @@
 /// by one: each operation takes effect at some moment between its start and its end (linearizability; the search is
 /// that of Wing and Gong, 1993, with the memory of Lowe, 2017).
 public struct ConcurrentHistory: Sendable {
-  /// What a key holds; versions of a key only grow.
   public struct Entry: Hashable, Sendable {
     public var value: [UInt8]
     public var version: UInt64
@@ -11,6 +10,14 @@ public struct ConcurrentHistory: Sendable {
       self.value = value
       self.version = version
     }
+  }
+
+  /// What a key holds, and the highest version that it has had: versions only grow, over removes as well.
+  public struct State: Hashable, Sendable {
+    public var entry: Entry?
+    public var highest: UInt64 = 0
+
+    public init() {}
   }
 
   public enum Operation: Sendable {
@@ -23,22 +30,29 @@ public struct ConcurrentHistory: Sendable {
     case remove(wasThere: Bool)
     case removeIfVersion(expected: UInt64, isDone: Bool)
 
-    /// What the key holds after it; `.some(nil)`: nothing. `nil`: from this state, it would have ended otherwise.
-    func applied(to state: Entry?) -> Entry?? {
-      func replaced(_ value: [UInt8], _ version: UInt64) -> Entry?? {
-        version > state?.version ?? 0 ? .some(Entry(value: value, version: version)) : nil
+    /// What the key holds after it. `nil`: from this state, it would have ended otherwise.
+    func applied(to state: State) -> State? {
+      func replaced(_ value: [UInt8], _ version: UInt64) -> State? {
+        guard version > state.highest else { return nil }
+        var result = state
+        result.entry = Entry(value: value, version: version)
+        result.highest = version
+        return result
       }
+      var removed = state
+      removed.entry = nil
+      let entry = state.entry
       switch self {
-      case .get(let found): return found == state ? .some(state) : nil
+      case .get(let found): return found == entry ? state : nil
       case .put(let value, let version): return replaced(value, version)
-      case .putIfAbsent(let value, let version?): return state == nil ? replaced(value, version) : nil
-      case .putIfAbsent(_, nil): return state != nil ? .some(state) : nil
+      case .putIfAbsent(let value, let version?): return entry == nil ? replaced(value, version) : nil
+      case .putIfAbsent(_, nil): return entry != nil ? state : nil
       case .putIfVersion(let value, let expected, let version?):
-        return state?.version == expected ? replaced(value, version) : nil
-      case .putIfVersion(_, let expected, nil): return state?.version != expected ? .some(state) : nil
-      case .remove(let wasThere): return (state != nil) == wasThere ? .some(nil) : nil
-      case .removeIfVersion(let expected, true): return state?.version == expected ? .some(nil) : nil
-      case .removeIfVersion(let expected, false): return state?.version != expected ? .some(state) : nil
+        return entry?.version == expected ? replaced(value, version) : nil
+      case .putIfVersion(_, let expected, nil): return entry?.version != expected ? state : nil
+      case .remove(let wasThere): return (entry != nil) == wasThere ? removed : nil
+      case .removeIfVersion(let expected, true): return entry?.version == expected ? removed : nil
+      case .removeIfVersion(let expected, false): return entry?.version != expected ? state : nil
       }
     }
   }
@@ -58,7 +72,7 @@ public struct ConcurrentHistory: Sendable {
 
   private struct Visited: Hashable {
     var done: UInt64
-    var state: Entry?
+    var state: State
   }
 
   private let events: [Event]
@@ -70,8 +84,8 @@ public struct ConcurrentHistory: Sendable {
   }
 
   /// What the key may hold at the end, if it held one of these at the start; none: there is no such order.
-  public func outcomes(from states: Set<Entry?>) -> Set<Entry?> {
-    var outcomes: Set<Entry?> = []
+  public func outcomes(from states: Set<State>) -> Set<State> {
+    var outcomes: Set<State> = []
     var visited: Set<Visited> = []
     var open = states.map { Visited(done: 0, state: $0) }
     while let next = open.popLast() {

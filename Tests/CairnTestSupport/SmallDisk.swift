@@ -12,7 +12,8 @@ public final class SmallDisk: Sendable {
     try Self.run("mount", "-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", place.path)
   }
 
-  deinit { try? Self.run("umount", path) }
+  // At once, whoever still has something of it mapped: memory of a store that was closed goes a little later.
+  deinit { try? Self.run("umount", "--lazy", path) }
 
   public var path: String { place.path }
 

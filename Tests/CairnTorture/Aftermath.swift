@@ -5,10 +5,23 @@ internal import CairnTestSupport
 struct Aftermath {
   private(set) var prospect: Prospect
   let folder: String
+  /// The last steps that are said to have made a backup, and a frozen store: how many had been done before.
+  private var copied: (backup: Int?, frozen: Int?)
 
+  /// - Parameter prospect: a worker has come so far, and nothing has failed.
   init(_ prospect: Prospect, folder: String) {
     self.prospect = prospect
     self.folder = folder
+    var work = Work(seed: prospect.last.seed)
+    while work.done < prospect.last.done {
+      noteCopy(by: work)
+      work.goOn()
+    }
+  }
+
+  private mutating func noteCopy(by work: Work) {
+    if work.next == .backup { copied.backup = work.done }
+    if work.next == .freeze { copied.frozen = work.done }
   }
 
   /// Goes by what the worker has said, then opens what there is. What is wrong; `nil`: nothing.
@@ -35,7 +48,8 @@ struct Aftermath {
       case "at":
         prospect.begin()
         if !prospect.goOn(at: number) { return "the writer is \(line)" }
-      case "done":
+      case "done", "skipped":
+        if words[0] == "done" { noteCopy(by: prospect.last) }
         prospect.finish()
         if prospect.last.done != number { return "the writer has \(line), and not \(prospect.last.done)" }
       default: break
@@ -68,16 +82,20 @@ struct Aftermath {
     }
   }
 
-  /// A backup and a frozen store, if they are there, are of some moment.
+  /// A backup and a frozen store are there if they were made, and of the moment that was said, or a later one.
   private func lookAtCopies() -> String? {
+    let seed = prospect.last.seed
     do {
-      if Files.exists(folder + "/backup") {
+      if copied.backup != nil || Files.exists(folder + "/backup") {
         let backup = try Store.open(at: folder + "/backup", options: Store.Options(.readOnly))
         defer { try? backup.close() }
-        var work = Work(seed: prospect.last.seed)
-        if try !work.goOn(to: backup.contents().mapValues(\.value)) { return "the backup is of no moment" }
+        if let damage = backup.damage { return "the backup is damaged: \(damage)" }
+        var work = Work(seed: seed, done: copied.backup ?? 0)
+        if try !work.goOn(to: backup.contents().mapValues(\.value)) {
+          return "the backup is of no moment from \(work.done) on"
+        }
       }
-      if Files.exists(folder + "/frozen") {
+      if copied.frozen != nil || Files.exists(folder + "/frozen") {
         let frozen = try FrozenStore.open(folder + "/frozen")
         var contents: [[UInt8]: [UInt8]] = [:]
         try frozen.forEach { entry in
@@ -85,8 +103,8 @@ struct Aftermath {
             unsafe entry.value.withUnsafeBytes { unsafe [UInt8]($0) }
           return true
         }
-        var work = Work(seed: prospect.last.seed)
-        if !work.goOn(to: contents) { return "the frozen store is of no moment" }
+        var work = Work(seed: seed, done: copied.frozen ?? 0)
+        if !work.goOn(to: contents) { return "the frozen store is of no moment from \(work.done) on" }
       }
     } catch { return "a copy: \(error)" }
     return nil

@@ -4,35 +4,38 @@ internal import Foundation
 /// A writer that is killed before each of its system calls, or some of them.
 package struct CallKills {
   private let rehearsal: Rehearsal
-  private var rest: [String]
+  private var rest: [(injection: String, call: Tracing.Call)]
   private let replay: String
-  package private(set) var tally = Tally()
+  package private(set) var totals = Totals()
 
   /// - Parameter program: `cairn-test-writer`.
   package init(seed: UInt64, hasThreads: Bool, program: String) throws {
     rehearsal = try Rehearsal(seed: seed, hasThreads: hasThreads, program: program)
     var random = SeededRandom(seed: seed)
-    rest = rehearsal.calls.map { "\($0.name):signal=KILL:when=\($0.number)" }.shuffled(using: &random)
-    replay = "cairn-torture --seed \(seed)\(hasThreads ? " --threads" : "") --call-kills --at "
+    rest = rehearsal.calls.map { ("\($0.name):signal=KILL:when=\($0.number)", $0) }.shuffled(using: &random)
+    replay = "cairn-torture call-kills \(seed) 1\(hasThreads ? " --threads" : "") --at "
   }
 
   /// Calls that are to come.
   package var count: Int { rest.count }
 
+  /// Only those that concern a copy that is not whole yet.
+  package mutating func keepUnfinishedCopies() { rest.removeAll { !$0.call.isOfCopy } }
+
   /// The next one. Returns whether there was one left. Throws a ``Finding``.
   package mutating func run() throws -> Bool {
-    guard let injection = rest.popLast() else { return false }
-    try run(injection)
+    guard let next = rest.popLast() else { return false }
+    try run(next.injection)
     return true
   }
 
   /// This one, as `strace` would have it said, and as a ``Finding`` says it.
   package mutating func run(_ injection: String) throws {
-    let outcome = try rehearsal.play(injection)
+    let (outcome, _) = try rehearsal.play(injection)
     guard outcome.isKilled || outcome.isDone else {
       throw Finding("\(injection): \(outcome.description)", replay: replay + injection)
     }
-    if outcome.isDone { tally.missed += 1 } else { tally.kills += 1 }
+    totals[outcome.isDone ? .missed : .kills] += 1
     if let objection = rehearsal.trial.objection(to: outcome) {
       throw Finding("\(injection): \(objection)", replay: replay + injection)
     }
@@ -46,9 +49,11 @@ package struct CallFaults {
   private static let retried = ["openat", "pread64", "pwrite64", "fallocate", "ftruncate"]
 
   private let rehearsal: Rehearsal
-  private var rest: [String]
+  private var rest: [(injection: String, call: Tracing.Call)]
   private let replay: String
-  package private(set) var tally = Tally()
+  package private(set) var totals = Totals()
+  /// Faults that concerned a copy that was not whole yet.
+  package private(set) var ofCopies = 0
 
   /// - Parameter program: `cairn-test-writer`.
   package init(seed: UInt64, hasThreads: Bool, program: String) throws {
@@ -57,11 +62,11 @@ package struct CallFaults {
     rest = rehearsal.calls.flatMap { call in
       Self.errors.flatMap { error in
         // Who is always interrupted tries for ever.
-        (error == "EINTR" ? [""] : ["", "+"]).map { "\(call.name):error=\(error):when=\(call.number)\($0)" }
+        (error == "EINTR" ? [""] : ["", "+"]).map { ("\(call.name):error=\(error):when=\(call.number)\($0)", call) }
       }
     }
     rest.shuffle(using: &random)
-    replay = "cairn-torture --seed \(seed)\(hasThreads ? " --threads" : "") --call-faults --at "
+    replay = "cairn-torture call-faults \(seed) 1\(hasThreads ? " --threads" : "") --at "
   }
 
   /// Faults that are to come.
@@ -69,21 +74,28 @@ package struct CallFaults {
 
   /// Only those of such a call, and with such an error.
   package mutating func keep(_ names: [String], _ error: String) {
-    rest.removeAll { fault in !names.contains { fault.hasPrefix("\($0):error=\(error):") } }
+    rest.removeAll { fault in !names.contains(fault.call.name) || !fault.injection.contains("error=\(error):") }
   }
+
+  /// Only those that concern a copy that is not whole yet.
+  package mutating func keepUnfinishedCopies() { rest.removeAll { !$0.call.isOfCopy } }
 
   /// The next one. Returns whether there was one left. Throws a ``Finding``.
   package mutating func run() throws -> Bool {
-    guard let injection = rest.popLast() else { return false }
-    try run(injection)
+    guard let next = rest.popLast() else { return false }
+    try run(next.injection)
     return true
   }
 
   /// This one, as `strace` would have it said, and as a ``Finding`` says it.
   package mutating func run(_ injection: String) throws {
-    let outcome = try rehearsal.play(injection)
-    tally.faults += 1
-    if outcome.hasFailed { tally.errors += 1 }
+    let (outcome, injected) = try rehearsal.play(injection)
+    totals[injected.isEmpty ? .missed : .faults] += 1
+    if injected.contains(where: { Tracing.isOfCopy($0) }) { ofCopies += 1 }
+    if outcome.hasFailed { totals[.errors] += 1 }
+    if outcome.hasFailed && injected.isEmpty {
+      throw Finding("\(injection): it fails without: \(outcome.description)", replay: replay + injection)
+    }
     if let what = objection(to: outcome, injection) ?? rehearsal.trial.objection(to: outcome) {
       throw Finding("\(injection): \(what)", replay: replay + injection)
     }

@@ -6,7 +6,7 @@ package final class Child {
   package enum End: Equatable, CustomStringConvertible {
     case exited(Int32)
     case killed(Int32)
-    /// Did not end, and has been killed.
+    /// Did not end in a quarter of an hour, and has been killed.
     case hung
 
     package var description: String {
@@ -42,8 +42,10 @@ package final class Child {
     let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
     unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
     let words = unsafe arguments.map { word in unsafe strdup(word) } + [nil]
-    // Without a backtracer, which would hang on to a process that is meant to die.
-    let variables = ["SWIFT_BACKTRACE=enable=no", "PATH=/usr/bin:/bin"]
+    // Without a backtracer, which would hang on to a process that is meant to die. All else is inherited: where a
+    // process notes what it executes, say, and what sanitizers are told.
+    let inherited = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
+    let variables = inherited.map { "\($0.key)=\($0.value)" }
     let environment = unsafe variables.map { variable in unsafe strdup(variable) } + [nil]
     defer {
       for index in 0..<arguments.count { unsafe free(words[index]) }
@@ -68,10 +70,11 @@ package final class Child {
     return wait()
   }
 
-  /// Waits for its end, so long at most.
-  package func wait(seconds: Double = 60) -> End {
+  /// Waits for its end. The limit is there for what never ends, so that it is found and said how to repeat it: what a
+  /// child does takes a second, and a quarter of an hour is enough on any machine.
+  package func wait() -> End {
     if let end { return end }
-    let deadline = Date(timeIntervalSinceNow: seconds)
+    let deadline = Date(timeIntervalSinceNow: 15 * 60)
     var status: Int32 = 0
     while unsafe waitpid(process, &status, WNOHANG) == 0 {
       if Date() > deadline {

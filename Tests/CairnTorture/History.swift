@@ -39,12 +39,25 @@ package struct History: Sendable {
     guard commits.contains(sequence) else { return "\(sequence) is in the middle of a commit" }
     let expected = states[Int(sequence)].live(at: now)
     let found = try store.contents()
-    if found == expected { return nil }
+    if found == expected { return try objectionToLookups(store, expected) }
     let keys = Set(found.keys).union(expected.keys).filter { found[$0] != expected[$0] }
     let differences = keys.map { key in
       "\(String(decoding: key, as: UTF8.self)): \(Self.text(found[key])), expected \(Self.text(expected[key]))"
     }
     return "at \(sequence): " + differences.sorted().prefix(3).joined(separator: "; ")
+  }
+
+  /// A scan finds what a lookup does not, if the index has it in the wrong place.
+  private func objectionToLookups(_ store: Store, _ expected: [[UInt8]: Model.Entry]) throws -> String? {
+    for key in Set(current.entries.keys).union(expected.keys) {
+      let entry = try store.entry(for: key)
+      let found = entry.map { Model.Entry(value: $0.value, version: $0.version, deadline: $0.deadline) }
+      if found != expected[key] {
+        let name = String(decoding: key, as: UTF8.self)
+        return "\(name): \(Self.text(found)) looked up, \(Self.text(expected[key])) expected"
+      }
+    }
+    return nil
   }
 
   /// The same where nothing was promised: whatever is found was once put, under that key and with that version.

@@ -13,7 +13,7 @@ package struct Kills {
   private var followers: [Follower] = []
   private var started = 0
   private var number = 0
-  package private(set) var tally = Tally()
+  package private(set) var totals = Totals()
 
   private struct Follower {
     let child: Child
@@ -39,7 +39,27 @@ package struct Kills {
   }
 
   private func finding(_ what: String) -> Finding {
-    Finding("kill \(number): \(what)", replay: "cairn-torture --seed \(seed) --kills \(number + 1)")
+    Finding("kill \(number): \(what)", replay: "cairn-torture kills \(seed) \(number + 1)")
+  }
+
+  /// What the writer may have to do with in the next two cycles.
+  private var paths: [String] {
+    var work = aftermath.prospect.last
+    var places = ["store", "backup"]
+    var frozen: [String] = []
+    for _ in 0..<2 * Work.cycle {
+      if work.next == .backup { places += work.namesOfCopy }
+      if work.next == .freeze { frozen += work.namesOfCopy }
+      work.goOn()
+    }
+    let names = (try? Files.names(folder + "/store")) ?? []
+    let segments = names.compactMap { SegmentHeader.number($0) }
+    let next = (segments.max() ?? 0) + 1
+    let files =
+      [StoreHeader.name, CheckpointHeader.name, GoneSegments.name].flatMap { [$0, $0 + ".tmp"] }
+      + ["LOCK"] + (segments + Array(next..<next + 20)).map(SegmentHeader.name)
+    return [folder] + (places + frozen).map { folder + "/" + $0 }
+      + places.flatMap { place in files.map { "\(folder)/\(place)/\($0)" } }
   }
 
   private mutating func startFollower() throws {
@@ -62,9 +82,7 @@ package struct Kills {
     if isTraced {
       let call = Self.injected[random.below(Self.injected.count)]
       let injection = "\(call):signal=KILL:when=\(1 + random.below(random.percent(50) ? 10 : 60))"
-      let paths = [folder, folder + "/store", folder + "/backup", folder + "/backup.tmp", output]
-      let files = (0..<40).map { folder + "/store/" + SegmentHeader.name(UInt64($0 + random.below(20))) }
-      let child = try Child(Tracing.injecting(injection, at: paths + files, command), output: output)
+      let child = try Child(Tracing.injecting(injection, at: paths + [output], command), output: output)
       try disturbFollowers()
       end = child.wait()
     } else {
@@ -75,9 +93,9 @@ package struct Kills {
     }
     let lines = Child.lines(output)
     switch end {
-    case .killed(SIGKILL): tally.kills += 1
+    case .killed(SIGKILL): totals[.kills] += 1
     // There were not so many such calls.
-    case .exited(0) where isTraced: tally.missed += 1
+    case .exited(0) where isTraced: totals[.missed] += 1
     default: throw finding("the writer \(end): \(lines.suffix(3))")
     }
     // Half of the time it is the next writer that opens it first.
@@ -100,7 +118,7 @@ package struct Kills {
       guard end == .exited(0), let count = lines.last.flatMap({ Int($0) }) else {
         throw finding("a follower \(end): \(lines.suffix(3))")
       }
-      tally.followed += count
+      totals[.followed] += count
     }
     followers = []
   }
@@ -113,12 +131,12 @@ package struct Kills {
       } else if random.percent(20) {
         followers[index].isStopped = true
         followers[index].child.signal(SIGSTOP)
-        tally.stops += 1
+        totals[.stops] += 1
       }
     }
     if !followers.isEmpty && random.percent(10) {
       _ = followers.removeFirst().child.stop()
-      tally.stops += 1
+      totals[.stops] += 1
       try startFollower()
     }
   }
@@ -133,14 +151,19 @@ package struct Kills {
 
   /// What a follower does, in a process of its own: it says how many states it has seen when it comes to the end, or
   /// what is wrong. Returns whether nothing was.
-  package static func follow(_ path: String, seed: UInt64, say: (String) -> Void) -> Bool {
+  ///
+  /// - Parameter endFile: when there is such a file, it looks once more and ends, wherever it is.
+  package static func follow(_ path: String, seed: UInt64, until endFile: String? = nil, say: (String) -> Void) -> Bool
+  {
     var work = Work(seed: seed)
     var count = 0
     let parent = getppid()
     do {
-      let store = try openWhenThere(path)
+      func isToldToEnd() -> Bool { endFile.map(Files.exists) ?? false }
+      let store = try openWhenThere(path, isToldToEnd)
       // Without who has started it, nobody would end it.
       while getppid() == parent {
+        let isLast = isToldToEnd()
         try refresh(store)
         let snapshot = try store.snapshot()
         var contents: [[UInt8]: [UInt8]] = [:]
@@ -160,7 +183,7 @@ package struct Kills {
           return false
         }
         if work.done > before { count += 1 }
-        if isEnd { break }
+        if isEnd || isLast { break }
         if work.done == before { usleep(500) }
       }
       try store.close()
@@ -172,15 +195,16 @@ package struct Kills {
     return true
   }
 
-  private static func openWhenThere(_ path: String) throws(StoreError) -> Store {
+  private static func openWhenThere(_ path: String, _ isToldToEnd: () -> Bool) throws(StoreError) -> Store {
     let parent = getppid()
     while true {
+      let isLast = isToldToEnd()
       do throws(StoreError) {
         return try Store.follow(path, refreshing: .manual)
       } catch {
         // There is no store yet, or it is compacted faster than it can be read.
         let isPassing = error.code == .notFound || error.code == .historyGone
-        if !isPassing || getppid() != parent { throw error }
+        if !isPassing || isLast || getppid() != parent { throw error }
       }
       usleep(500)
     }

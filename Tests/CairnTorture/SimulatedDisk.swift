@@ -8,7 +8,8 @@ internal import Synchronization
 /// What a power failure leaves (P1–P4 of the usual model): of each page written since the last sync of its file the old
 /// content, any later one, or a mixture of 512-byte sectors, garbage only beyond the synced size; any size between the
 /// synced and the last one; each creation, rename and unlink since the last sync of the directory or not, each for
-/// itself, renames whole. A sync that failed has written nothing, and none that follows makes up for it.
+/// itself, renames whole. A sync of a file that failed has written some pages, and none that follows makes up for the
+/// others.
 ///
 /// The path before the first slash is that of the directory. Names in the directories within stand in one list with its
 /// own, as `#NUMBER/name`; a directory is the name `name/` with that number, whatever it is called meanwhile.
@@ -82,6 +83,7 @@ package final class SimulatedDisk: FileSystem {
     var crashAt: Int?
     var crashed: Content?
     var failure: Failure?
+    var failures = 0
     var onCall: (@Sendable (Content) -> Void)?
   }
 
@@ -89,10 +91,13 @@ package final class SimulatedDisk: FileSystem {
   package struct Failure: Sendable {
     package var call: Int
     package var isForEver: Bool
+    /// Whether it says that there is no room.
+    package var isFull: Bool
 
-    package init(call: Int, isForEver: Bool) {
+    package init(call: Int, isForEver: Bool, isFull: Bool) {
       self.call = call
       self.isForEver = isForEver
+      self.isFull = isFull
     }
 
     func meets(_ call: Int) -> Bool { isForEver ? call >= self.call : call == self.call }
@@ -128,6 +133,9 @@ package final class SimulatedDisk: FileSystem {
 
   package var calls: Int { state.withLock { $0.calls } }
 
+  /// How many calls have failed.
+  var failures: Int { state.withLock { $0.failures } }
+
   /// Carries out a call that changes something.
   /// - Parameter onFailure: what it does where it fails.
   func change<R>(
@@ -141,12 +149,16 @@ package final class SimulatedDisk: FileSystem {
       }
       state.calls += 1
       if let failure = state.failure, failure.meets(state.calls - 1) {
+        state.failures += 1
         onFailure(&state.content)
         return nil
       }
       return body(&state.content, &state.nextInode)
     }
-    guard let result else { throw StoreError(.system, "the simulated disk has failed", file: nil) }
+    guard let result else {
+      let isFull = state.withLock { $0.failure?.isFull ?? false }
+      throw StoreError(isFull ? .noSpace : .system, "the simulated disk has failed", file: nil)
+    }
     return result
   }
 
@@ -159,14 +171,18 @@ package final class SimulatedDisk: FileSystem {
         next += 1
         content.apply(.add(name + "/", next), in: "")
       }
-      try SimulatedDirectory(self, path, "").sync()
     }
     let prefix = look { content in
       content.exists = content.exists || permissions != nil
       return content.exists ? content.prefix(name) : nil
     }
     guard let prefix else { throw StoreError(.notFound, "no directory", file: path) }
-    return SimulatedDirectory(self, path, prefix)
+    let directory = SimulatedDirectory(self, path, prefix)
+    // As on a real disk: who made it may not have come to that.
+    if permissions != nil && !name.isEmpty, try directory.names().isEmpty {
+      try SimulatedDirectory(self, path, "").sync()
+    }
+    return directory
   }
 }
 
@@ -200,8 +216,14 @@ extension SimulatedDisk.Inode {
     versions = [:]
   }
 
-  /// Linux takes the pages for clean then: what they hold is in memory still, and no later sync writes it.
-  mutating func failToSync() { versions = [:] }
+  /// Linux takes the pages for clean then: what they hold is in memory still, and no later sync writes it. Every second
+  /// one has reached the disk before.
+  mutating func failToSync() {
+    for page in versions.keys.sorted() where page % 2 == 0 {
+      SimulatedDisk.Content.replace(page, of: &synced, with: versions[page]!.last!)
+    }
+    versions = [:]
+  }
 
   package static func page(_ number: Int, _ content: [UInt8]) -> [UInt8] {
     let start = number * SimulatedDisk.pageBytes

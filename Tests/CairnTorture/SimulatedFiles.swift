@@ -47,17 +47,24 @@ final class SimulatedDirectory: Directory {
           return false
         }
         content.apply(.rename(from + "/", to: to + "/", number), in: prefix)
+      } else {
+        return false
       }
       return true
     }
-    if !isDone { throw StoreError(.system, "the directory is not empty", file: newName) }
+    if !isDone { throw StoreError(.system, "there is no such name, or a directory that is not empty", file: newName) }
   }
 
   func exchange(_ name: String, _ other: String) throws(StoreError) -> Bool {
-    if disk.canExchange {
-      try disk.change { content, _ in content.apply(.exchange(name + "/", other + "/"), in: prefix) }
+    if !disk.canExchange { return false }
+    let isDone = try disk.change { content, _ in
+      let (one, two) = (prefix + name + "/", prefix + other + "/")
+      guard content.names[one] != nil, content.names[two] != nil else { return false }
+      content.apply(.exchange(one, two), in: prefix)
+      return true
     }
-    return disk.canExchange
+    if !isDone { throw StoreError(.notFound, "there are no two directories to be exchanged", file: name) }
+    return true
   }
 
   func unlink(_ name: String) throws(StoreError) {

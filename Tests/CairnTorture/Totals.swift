@@ -15,6 +15,10 @@ package struct Totals: Sendable, Equatable, CustomStringConvertible {
     case kills
     /// System calls that were made to fail.
     case faults
+    /// Faults after which some call of the store has thrown an error.
+    case errors = "errors thrown"
+    /// Kills and faults that came to nothing: the call was not made this time.
+    case missed = "missed calls"
     /// Times a follower was stopped and continued, or killed.
     case stops
     /// States of the store that followers have seen, each checked.

@@ -7,6 +7,8 @@ package struct Tracing {
   struct Call: Sendable, Hashable, CustomStringConvertible {
     var name: String
     var number: Int
+    /// It concerns a copy that is not whole yet.
+    var isOfCopy = false
 
     var description: String { "\(name) \(number)" }
   }
@@ -29,10 +31,24 @@ package struct Tracing {
     ["strace", "-f", "-qq", "-y", "-o", file, "-e", calls, "-e", "signal=none"] + command
   }
 
-  /// Does something at some of the calls.
-  package static func injecting(_ injection: String, at paths: [String], _ command: [String]) -> [String] {
-    ["strace", "-f", "-qq", "-o", "/dev/null", "-e", calls, "-e", "signal=none"]
+  /// Does something at some of the calls, and notes them.
+  package static func injecting(
+    _ injection: String, at paths: [String], in file: String = "/dev/null", _ command: [String]
+  ) -> [String] {
+    ["strace", "-f", "-qq", "-y", "-o", file, "-e", calls, "-e", "signal=none"]
       + paths.flatMap { ["-P", $0] } + ["-e", "inject=\(injection)"] + command
+  }
+
+  /// Calls, of those noted, that were made to fail.
+  static func injected(in file: String) throws -> [Substring] {
+    let text = String(decoding: try Files.read(file), as: UTF8.self)
+    return text.split(separator: "\n").filter { $0.hasSuffix("(INJECTED)") }
+  }
+
+  /// Whether a noted call concerns a copy that is not whole yet.
+  static func isOfCopy(_ line: some StringProtocol) -> Bool {
+    (line.contains("/backup.") || line.contains("\"backup.") || line.contains("/frozen.") || line.contains("\"frozen."))
+      && line.contains(".tmp")
   }
 
   /// A file system that cannot reserve space for a file.
@@ -43,19 +59,28 @@ package struct Tracing {
   /// What of all that has been noted concerns a folder: the calls, and the paths in it.
   static func found(in file: String, about folder: String) throws -> (calls: [Call], paths: [String]) {
     var counts: [String: [String: Int]] = [:]
+    var ofCopies: Set<Call> = []
     var paths: Set<String> = []
     let text = String(decoding: try Files.read(file), as: UTF8.self)
     for line in text.split(separator: "\n") where line.contains(folder) {
       let words = line.split(separator: " ", maxSplits: 1)
       guard words.count == 2, let end = words[1].firstIndex(of: "("), !words[1].hasPrefix("<") else { continue }
       let name = words[1][..<end].drop { $0 == " " }
+      // The program is begun before there is anything to disturb.
+      if name == "execve" { continue }
       counts[String(name), default: [:]][String(words[0]), default: 0] += 1
+      if isOfCopy(line) {
+        ofCopies.insert(Call(name: String(name), number: counts[String(name)]?[String(words[0])] ?? 0))
+      }
       for part in line.components(separatedBy: folder).dropFirst() {
         paths.insert(folder + part.prefix { !"\"<>()".contains($0) })
       }
     }
     let calls = counts.sorted { $0.key < $1.key }.flatMap { name, threads in
-      (1...(threads.values.max() ?? 1)).map { Call(name: name, number: $0) }
+      (1...(threads.values.max() ?? 1)).map {
+        let call = Call(name: name, number: $0)
+        return Call(name: name, number: $0, isOfCopy: ofCopies.contains(call))
+      }
     }
     return (calls, paths.sorted())
   }

@@ -1,35 +1,6 @@
 internal import CairnTestSupport
 internal import Foundation
 
-/// What has been done to real stores.
-package struct Tally: Sendable, CustomStringConvertible {
-  package var kills = 0
-  package var stops = 0
-  package var faults = 0
-  /// Faults after which some call of the store has thrown an error.
-  package var errors = 0
-  /// Kills and faults that came to nothing: the call was not made this time.
-  package var missed = 0
-  /// States that followers have seen, each checked.
-  package var followed = 0
-
-  package init() {}
-
-  package static func += (left: inout Tally, right: Tally) {
-    left.kills += right.kills
-    left.stops += right.stops
-    left.faults += right.faults
-    left.errors += right.errors
-    left.missed += right.missed
-    left.followed += right.followed
-  }
-
-  package var description: String {
-    "\(kills) kills, \(stops) followers stopped or killed, \(followed) states followed, "
-      + "\(faults) faults (\(errors) with errors), \(missed) missed"
-  }
-}
-
 /// A part of some ``Work``, done by a process of its own, again and again: always from the same beginning, in the same
 /// folder.
 package struct Trial {
@@ -43,8 +14,17 @@ package struct Trial {
     /// It came to the end, or got typed errors all the way.
     package var isOrderly: Bool { isDone || end == .exited(Worker.End.gaveUp.rawValue) }
     package var isKilled: Bool { end == .killed(SIGKILL) }
-    /// The system had no memory for what the language itself needs: that ends any process.
-    package var hasTrapped: Bool { [SIGILL, SIGTRAP, SIGABRT].contains { end == .killed($0) } }
+    /// It had no memory for something that it cannot go on without: what the language itself needs, or the store in the
+    /// middle of what must be done as a whole. The runtime says so and traps, and the store does in debug builds; where
+    /// there is no memory for these words either, the runtime reads at address 0 (so Swift 6.3.1: `malloc`'s result is
+    /// used unseen in its demangler and its report). What is said of any other trap, of a failed precondition or an
+    /// error that nobody caught, is no such end.
+    package var hasTrapped: Bool {
+      let reasons = ["out of memory", "failed to allocate"]
+      let errors = lines.filter { $0.contains("Fatal error") }
+      return [SIGILL, SIGTRAP, SIGABRT, SIGSEGV].contains { end == .killed($0) }
+        && errors.allSatisfy { line in reasons.contains { line.contains($0) } }
+    }
     /// Some call of the store has thrown an error.
     package var hasFailed: Bool { lines.contains { $0.hasPrefix("failed") || $0.hasPrefix("gave up") } }
     package var description: String { "\(end), \(lines.suffix(3))" }
@@ -131,9 +111,13 @@ struct Rehearsal {
     (calls, paths) = try Tracing.found(in: log, about: trial.folder)
   }
 
-  /// Does it once more, with this happening to it.
-  func play(_ injection: String) throws -> Trial.Outcome {
+  /// Does it once more, with this happening to it. Where that has happened: no call is sure to be
+  /// made again.
+  func play(_ injection: String) throws -> (outcome: Trial.Outcome, injected: [Substring]) {
     try trial.prepare()
-    return try trial.play { Tracing.injecting(injection, at: paths, $0) }
+    let directory = TemporaryDirectory()
+    let log = directory.path("log")
+    let outcome = try trial.play { Tracing.injecting(injection, at: paths, in: log, $0) }
+    return (outcome, try Tracing.injected(in: log))
   }
 }

@@ -24,6 +24,7 @@ package struct Worker {
   private let say: (String) -> Void
   private var prospect: Prospect
   private var store: Store?
+  private let numbers = RandomNumbers()
   /// The step that has failed last, and how often in a row.
   private var failed = (step: -1, times: 0)
 
@@ -60,7 +61,9 @@ package struct Worker {
   }
 
   private mutating func open() throws {
-    store = try Store.open(at: folder + "/store", options: prospect.last.options(hasThreads: hasThreads))
+    var options = prospect.last.options(hasThreads: hasThreads)
+    options.randomNumber = { [numbers] in numbers.next() }
+    store = try Store.open(at: folder + "/store", options: options)
     try look("opened")
     say("at \(prospect.last.done)")
   }
@@ -71,11 +74,12 @@ package struct Worker {
   }
 
   private mutating func takeStep() throws {
+    // Could be left closed by a second attempt at the last step.
+    if store == nil { try open() }
     let step = prospect.last.next
     do {
       try carryOut(step)
-      prospect.finish()
-      say("done \(prospect.last.done)")
+      finish("done")
     } catch let error as StoreError {
       say("failed \(prospect.last.done + 1): \(error)")
       try goOn(after: error, of: step)
@@ -83,7 +87,7 @@ package struct Worker {
   }
 
   private mutating func carryOut(_ step: Work.Step) throws {
-    guard let store else { return try open() }
+    guard let store else { preconditionFailure("no step begins without a store") }
     switch step {
     case .write(let changes, let durability): try write(changes, durability, store)
     case .sync: try store.sync()
@@ -92,8 +96,11 @@ package struct Worker {
     case .compact: try store.compact()
     case .train: try store.trainDictionary()
     case .recompress: try store.recompress()
-    case .backup: try store.backup(to: folder + "/backup")
-    case .freeze: try store.freeze(to: folder + "/frozen")
+    case .backup: try numbers.during(prospect.last) { try store.backup(to: folder + "/backup") }
+    case .freeze:
+      var options = FrozenStore.BuildOptions()
+      options.randomNumber = { [numbers] in numbers.next() }
+      try numbers.during(prospect.last) { try store.freeze(to: folder + "/frozen", options: options) }
     case .reopen:
       self.store = nil
       try store.close()
@@ -140,7 +147,7 @@ package struct Worker {
         say("no room: \(code)")
       default:
         // Nothing depends on it.
-        return skip()
+        return finish("skipped")
       }
       if isFinal, try again(.sync) != .writerFailed { throw Wrong(what: "a sync went on after \(error)") }
     }
@@ -151,12 +158,13 @@ package struct Worker {
     if step.isCommit { prospect.begin() }
     try open()
     // If nothing was lost.
-    if prospect.last.next == .reopen { skip() }
+    if prospect.last.next == .reopen { finish("skipped") }
   }
 
-  private mutating func skip() {
+  /// The step is done, or left out.
+  private mutating func finish(_ word: String) {
     prospect.finish()
-    say("done \(prospect.last.done)")
+    say("\(word) \(prospect.last.done)")
   }
 
   /// What has failed is not seen, and reads go on.
@@ -170,7 +178,7 @@ package struct Worker {
   private mutating func again(_ step: Work.Step) throws -> StoreError.Code? {
     do {
       try carryOut(step)
-      if step == prospect.last.next { skip() }
+      if step == prospect.last.next { finish("done") }
       return nil
     } catch let error as StoreError { return error.code }
   }

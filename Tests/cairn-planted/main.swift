@@ -46,7 +46,11 @@ func run(_ bugs: [PlantedBug], in folder: String) throws -> Bool {
     }
     for bug in planted {
       let start = Date()
-      let result = try tests.run([bug.test], planted: bug.name)
+      var result = try tests.run([bug.test], planted: bug.name)
+      // The thread sanitizer sees what has happened, and on a busy machine threads may not have met.
+      for _ in 1..<5 where result.passed && build == .threads {
+        result = try tests.run([bug.test], planted: bug.name)
+      }
       let seconds = String(format: "%.1f s", Date().timeIntervalSince(start))
       say([bug.name, bug.test, result.passed ? "MISSED" : result.how, seconds].joined(separator: "\t"))
       if result.passed { missed.append(bug.name) }

@@ -22,8 +22,8 @@ struct Job {
   let arguments: [String]
   var environment: [String: String] = [:]
 
-  func run() -> Result<Totals, Finding> {
-    let process = Process()
+  /// - Parameter process: has not been started.
+  func run(in process: Process) -> Result<Totals, Finding> {
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
     // Without a backtracer, which would hang on to a process that is meant to die.
@@ -69,7 +69,9 @@ struct Jobs {
   private static let killsOfJob = 30
   private static let callsOfJob = 60
   private static let secondsOfFuzzing = 20
-  static let fuzzed = ["header", "segment", "records", "dictionary", "checkpoint", "gone", "frozen", "load"]
+  static let fuzzed = [
+    "header", "segment", "records", "dictionary", "checkpoint", "gone", "frozen", "load", "glob", "arguments",
+  ]
 
   private var random: SeededRandom
   private let fuzzer: String?

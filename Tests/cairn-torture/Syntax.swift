@@ -12,8 +12,9 @@ extension ProgramSyntax {
       CommandSyntax(
         "run", "Everything, on all cores, for as long as told.", positionals: [Positional.minutes],
         options: [
-          CommandSyntax.Option("--seed", "N", .number(0...Int.max), "begin with this one, for the same jobs again"),
-          CommandSyntax.Option("--fuzz", "PROGRAM", .path, "fuzz with this program, too (see .ci/torture)"),
+          CommandSyntax.Option(
+            "--seed", "N", .number(0...Int.max), "of the first job; how many of which kind follow, time decides"),
+          CommandSyntax.Option("--fuzz", "PROGRAM", .path, "fuzz with this one of libFuzzer, too (.ci/fuzz makes it)"),
         ]),
       CommandSyntax(
         "script", "Every crash point of a script, and every image there.",
@@ -27,10 +28,10 @@ extension ProgramSyntax {
         positionals: [Positional.seed, Positional.count]),
       CommandSyntax(
         "call-kills", "A writer that is killed before so many of its system calls.",
-        positionals: [Positional.seed, Positional.count], options: [threads]),
+        positionals: [Positional.seed, Positional.count], options: [threads, at]),
       CommandSyntax(
         "call-faults", "A writer of which so many system calls fail.",
-        positionals: [Positional.seed, Positional.count], options: [threads]),
+        positionals: [Positional.seed, Positional.count], options: [threads, at]),
     ],
     exitCodes: [
       ExitCode(0, "nothing was found"), ExitCode(1, "something was found"), ExitCode(64, "arguments that do not fit"),
@@ -39,6 +40,8 @@ extension ProgramSyntax {
 
   private static let threads = CommandSyntax.Option(
     "--threads", "with the threads of the store: nearly the same then, and not quite, each time")
+  private static let at = CommandSyntax.Option(
+    "--at", "CALL", .text, "at this one only, as a finding names it: pwrite64:error=EIO:when=7, say")
   private static let keep = CommandSyntax.Option(
     "--keep", "FOLDER", .path, "write the disk on which something is found there, to be looked at with kvdump")
 

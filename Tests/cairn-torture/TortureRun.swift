@@ -4,6 +4,10 @@ import Synchronization
 
 /// Jobs on all cores until the time is up, or one finds something.
 final class TortureRun: Sendable {
+  /// A job that takes longer hangs; most take some seconds.
+  private static let longest = 900.0
+  private static let reportInterval = 10.0
+
   private let seconds: Double
   private let seed: UInt64
   private let start = Date()
@@ -13,7 +17,8 @@ final class TortureRun: Sendable {
     var jobs: Jobs
     var totals = Totals()
     var finding: String?
-    var nextReport = 10.0
+    /// By the worker that has started it, and when.
+    var running: [Int: (process: Process, start: Double)] = [:]
   }
 
   /// - Parameter fuzzer: a program of libFuzzer; `nil`: nothing is fuzzed.
@@ -27,21 +32,33 @@ final class TortureRun: Sendable {
 
   /// Returns whether all was well.
   func run() -> Bool {
+    let cores = ProcessInfo.processInfo.activeProcessorCount
     if !Tracing.isPossible { say("left out, system calls that fail and kills before them: \(Tracing.reason)") }
-    say("seed \(seed), \(Int(seconds) / 60) minutes, \(ProcessInfo.processInfo.activeProcessorCount) cores")
+    say("seed \(seed), \(Int(seconds) / 60) minutes, \(cores) cores")
     let done = DispatchGroup()
-    for _ in 0..<ProcessInfo.processInfo.activeProcessorCount {
+    for worker in 0..<cores {
       done.enter()
       Thread {
-        self.work()
+        self.work(worker)
         done.leave()
       }.start()
     }
-    done.wait()
+    while done.wait(timeout: .now() + Self.reportInterval) == .timedOut { watch() }
     return state.withLock { state in
       say("in \(Int(elapsed)) seconds, seed \(seed): \(state.totals)")
       if let finding = state.finding { say("found:\n\(finding)") } else { say("nothing was found") }
       return state.finding == nil
+    }
+  }
+
+  /// Says how far it is, and ends what hangs: that is a finding.
+  private func watch() {
+    state.withLock { state in
+      say("\(Int(elapsed)) of \(Int(seconds)) s: \(state.totals)")
+      for (process, start) in state.running.values where elapsed - start > Self.longest {
+        say("hangs: \(process.arguments ?? [])")
+        kill(process.processIdentifier, SIGKILL)
+      }
     }
   }
 
@@ -50,20 +67,24 @@ final class TortureRun: Sendable {
     fflush(nil)
   }
 
-  private func work() {
+  private func work(_ worker: Int) {
     while elapsed < seconds {
-      guard let job = state.withLock({ $0.finding == nil ? $0.jobs.next() : nil }) else { return }
+      let process = Process()
       let start = elapsed
-      let outcome = job.run()
+      let next = state.withLock { state -> Job? in
+        guard state.finding == nil else { return nil }
+        state.running[worker] = (process, start)
+        return state.jobs.next()
+      }
+      guard let job = next else { return }
+      let outcome = job.run(in: process)
       state.withLock { state in
+        state.running[worker] = nil
         state.jobs.note(job, seconds: elapsed - start)
         switch outcome {
         case .success(let totals): state.totals += totals
         case .failure(let finding): state.finding = state.finding ?? finding.description
         }
-        guard elapsed > state.nextReport else { return }
-        state.nextReport = elapsed + 10
-        say("\(Int(elapsed)) of \(Int(seconds)) s: \(state.totals)")
       }
     }
   }

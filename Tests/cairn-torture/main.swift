@@ -5,16 +5,6 @@ import Foundation
 /// The program that is killed; it lies beside this one.
 let writer = Bundle.main.bundlePath + "/cairn-test-writer"
 
-extension Totals {
-  init(_ tally: Tally) {
-    self.init()
-    self[.kills] = tally.kills
-    self[.stops] = tally.stops
-    self[.faults] = tally.faults
-    self[.followed] = tally.followed
-  }
-}
-
 func run(_ command: String, _ arguments: Arguments) throws {
   func seed() -> UInt64 { UInt64(arguments.number("SEED")!) }
   func count() -> Int { arguments.number("COUNT")! }
@@ -41,15 +31,23 @@ func run(_ command: String, _ arguments: Arguments) throws {
     var kills = try Kills(seed: seed(), program: writer)
     for _ in 0..<count() { try kills.run() }
     try kills.finish()
-    print(Totals(kills.tally))
+    print(kills.totals)
   case "call-kills":
     var kills = try CallKills(seed: seed(), hasThreads: arguments.has("--threads"), program: writer)
-    for _ in 0..<count() where try !kills.run() { break }
-    print(Totals(kills.tally))
+    if let call = arguments.text("--at") {
+      try kills.run(call)
+    } else {
+      for _ in 0..<count() where try !kills.run() { break }
+    }
+    print(kills.totals)
   case "call-faults":
     var faults = try CallFaults(seed: seed(), hasThreads: arguments.has("--threads"), program: writer)
-    for _ in 0..<count() where try !faults.run() { break }
-    print(Totals(faults.tally))
+    if let call = arguments.text("--at") {
+      try faults.run(call)
+    } else {
+      for _ in 0..<count() where try !faults.run() { break }
+    }
+    print(faults.totals)
   default:
     let seed = arguments.number("--seed").map(UInt64.init) ?? .random(in: 1...(1 << 32))
     let run = TortureRun(minutes: arguments.number("MINUTES")!, seed: seed, fuzzer: arguments.text("--fuzz"))

@@ -1,0 +1,137 @@
+internal import Cairn
+internal import CairnTestSupport
+internal import Synchronization
+
+/// What is done in a life.
+extension Lives {
+  mutating func act(_ store: Store, _ disk: SimulatedDisk, _ moments: Moments) throws {
+    let durability: Store.Durability = [.relaxed, .process, .process, .disk][random.below(4)]
+    var model = history.current
+    var promised: Store.Durability?
+    let action = random.below(100)
+    place = "in action \(action)"
+    switch action {
+    case 0..<10:
+      guard let key = model.live(at: clock.wallMilliseconds()).keys.min(by: { $0.lexicographicallyPrecedes($1) })
+      else { return }
+      model.remove(key)
+      history.note(model, endsCommit: true)
+      try store.remove(key, durability: durability)
+      promised = durability
+    case 10..<20:
+      try writeBatch(to: store, &model, durability)
+      promised = durability
+    case 20..<28:
+      let (key, value) = (newKey(), newValue())
+      let deadline = clock.wallMilliseconds() + Int64(random.below(3000))
+      model.put(value, for: key, deadline: deadline)
+      history.note(model, endsCommit: true)
+      try store.put(value, for: key, expires: .at(milliseconds: deadline), durability: durability)
+      promised = durability
+    case 28..<33:
+      try store.sync()
+      promised = .disk
+    case 33..<37: clock.advance(Int64(random.below(2000)))
+    case 37..<40: try store.beginSegment()
+    case 40..<43: try store.writeCheckpoint()
+    case 43..<46: try store.compact()
+    case 46: try store.trainDictionary()
+    case 47: try store.recompress()
+    case 48: try backUp(store, disk)
+    case 49: try freeze(store, disk)
+    case 50..<52: try readSnapshot(store)
+    default:
+      let (key, value) = (newKey(), newValue())
+      model.put(value, for: key)
+      history.note(model, endsCommit: true)
+      try store.put(value, for: key, durability: durability)
+      promised = durability
+    }
+    if let promised { moments.promise.withLock { $0.make(model.sequence, promised) } }
+    if random.percent(70) { store.runBackground() }
+    history.noteMoves(upTo: store.lastSequence)
+  }
+
+  /// Puts, some of which end, and a remove at the end if there is something.
+  private mutating func writeBatch(to store: Store, _ model: inout Model, _ durability: Store.Durability) throws {
+    let now = clock.wallMilliseconds()
+    let entries = (0...random.below(4)).map { _ in
+      (key: newKey(), value: newValue(), deadline: random.percent(20) ? now + Int64(random.below(3000)) : nil)
+    }
+    let removed = random.percent(30) ? entries[0].key : nil
+    for (number, entry) in entries.enumerated() {
+      model.put(entry.value, for: entry.key, deadline: entry.deadline)
+      history.note(model, endsCommit: number == entries.count - 1 && removed == nil)
+    }
+    if let removed {
+      model.remove(removed)
+      history.note(model, endsCommit: true)
+    }
+    try store.write(durability: durability) { batch in
+      for (key, value, deadline) in entries {
+        try batch.put(value, for: key, expires: deadline.map { .at(milliseconds: $0) } ?? .never)
+      }
+      if let removed { try batch.remove(removed) }
+    }
+  }
+
+  private func backUp(_ store: Store, _ disk: SimulatedDisk) throws {
+    try store.backup(to: backupPath, on: disk)
+    guard let backup = try openBackup(disk) else { throw finding("the backup is not there") }
+    let objection = try history.objection(to: backup, atLeast: store.lastSequence, at: clock.wallMilliseconds())
+    if let objection { throw finding("backup: \(objection)") }
+    try backup.close()
+  }
+
+  var backupPath: String { "disk/backup-\(backups)" }
+
+  /// `nil`: there is none.
+  func openBackup(_ disk: SimulatedDisk) throws -> Store? {
+    var options = Store.Options(.readOnly)
+    options.clock = clock
+    do { return try Store.open(at: backupPath, options: options, on: disk) } catch {
+      if error.code == .notFound { return nil }
+      throw finding("backup: \(error)")
+    }
+  }
+
+  private func freeze(_ store: Store, _ disk: SimulatedDisk) throws {
+    try store.freeze(to: "disk/frozen", on: disk)
+    let frozen = try FrozenStore.open("disk/frozen", clock: clock, on: disk)
+    let expected = history.current.live(at: clock.wallMilliseconds())
+    for (key, entry) in expected {
+      let found = try frozen.value(for: key)
+      if found != entry.value { throw finding("frozen: \(String(decoding: key, as: UTF8.self)) is wrong") }
+    }
+    if frozen.count != expected.count { throw finding("frozen: \(frozen.count) entries of \(expected.count)") }
+  }
+
+  /// A snapshot shows what was there when it was taken, whatever is done meanwhile.
+  private mutating func readSnapshot(_ store: Store) throws {
+    let snapshot = try store.snapshot()
+    let expected = history.current
+    for _ in 0..<3 {
+      var model = history.current
+      let (key, value) = (newKey(), newValue())
+      model.put(value, for: key)
+      history.note(model, endsCommit: true)
+      try store.put(value, for: key, durability: .relaxed)
+    }
+    if random.percent(30) { try store.compact() }
+    let now = clock.wallMilliseconds()
+    for (key, entry) in expected.live(at: now) {
+      let found = try snapshot.value(for: key)
+      if found != entry.value { throw finding("snapshot: \(String(decoding: key, as: UTF8.self)) is wrong") }
+    }
+  }
+
+  private mutating func newKey() -> [UInt8] { Array("key-\(random.below(40))".utf8) }
+
+  private mutating func newValue() -> [UInt8] {
+    switch random.below(20) {
+    case 0: random.bytes(random.below(30_000))
+    case 1..<8: SmallRecords.make(random.below(1000))
+    default: random.bytes(random.below(600))
+    }
+  }
+}
