@@ -122,6 +122,37 @@ import Testing
     try use(fixture.path)
   }
 
+  /// Method: the last segment of the table has a number of the first one's slot.
+  @Test func checkpointWithTwoSegmentsOfOneSlot() throws {
+    let fixture = try Fixture(seed: 2, commits: 2000, segmentBytes: 64 << 10, checkpointInterval: 4096)
+    var forged = try Forger(fixture.path + "/index.checkpoint")
+    try #require(forged.segmentsCount > 1)
+    forged.setSegmentWord(1 + 65536, at: (forged.segmentsCount - 1) * 56)
+    try Files.write(forged.sealed(), to: fixture.path + "/index.checkpoint")
+    try use(fixture.path)
+    let store = try Store.open(at: fixture.path, options: Store.Options(.readOnly))
+    #expect(store.statistics.liveEntries > 0)
+    try store.close()
+  }
+
+  /// Method: of the bytes of a segment more will end some time than a segment can have, or less than none.
+  @Test func checkpointWithImpossibleDeadlines() throws {
+    for value in [UInt64.max, 1 << 40, 1 << 63] {
+      let directory = TemporaryDirectory()
+      let path = directory.path("store")
+      let store = try Store.open(at: path)
+      try store.put("1", for: "a", expires: .after(.seconds(100_000)))
+      try store.close()
+      var forged = try Forger(path + "/index.checkpoint")
+      forged.setSegmentWord(value, at: forged.segmentsCount * 56 + 16)
+      try Files.write(forged.sealed(), to: path + "/index.checkpoint")
+      try use(path)
+      let again = try Store.open(at: path)
+      #expect(try again.value(for: "key") == Array("value".utf8))
+      try again.close()
+    }
+  }
+
   /// Method: two shards of the checkpoint share their buckets, so that the writer changes both at once.
   @Test func overlappingShards() throws {
     let fixture = try Fixture(seed: 2, commits: 2000, checkpointInterval: 4096)

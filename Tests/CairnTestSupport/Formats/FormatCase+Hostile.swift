@@ -72,6 +72,13 @@ extension FormatCase {
       return ForgedStore.open(part, ForgedSegment.put(4, "d", "four"), ForgedSegment.put(5, "e", "five"))
         .with { $0.segments[0].flip(448 + 33) }
     },
+    // A kind of a newer version that may be skipped, but for that.
+    forged(.hostile, "skipped-before-the-link", reading: .damaged(firstSegment, 256)) {
+      ForgedStore([]).with { store in
+        store.segments[0] = ForgedSegment(number: 1, of: ForgedStore.identifier)
+        store.segments[0].add(ForgedSegment.Record(sequence: 0, kind: 200))
+      }
+    },
     forged(.hostile, "put-before-the-link", reading: .damaged(firstSegment, 256)) {
       ForgedStore([]).with { store in
         store.segments[0] = ForgedSegment(number: 1, of: ForgedStore.identifier)

@@ -17,6 +17,8 @@ import Testing
       options.compression = compression
       options.clock = clock
       let path = directory.path("store-\(compression == .none)")
+      // Moves would take sequences meanwhile.
+      options.compaction.isAutomatic = false
       let store = try Store.open(at: path, options: options)
       for number in 0..<3000 {
         let key = "\(random.below(1000))"
