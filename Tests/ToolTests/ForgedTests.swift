@@ -140,7 +140,9 @@ import Testing
     for value in [UInt64.max, 1 << 40, 1 << 63] {
       let directory = TemporaryDirectory()
       let path = directory.path("store")
-      let store = try Store.open(at: path)
+      var options = Store.Options()
+      options.checkpointInterval = 0
+      let store = try Store.open(at: path, options: options)
       try store.put("1", for: "a", expires: .after(.seconds(100_000)))
       try store.close()
       var forged = try Forger(path + "/index.checkpoint")
