@@ -25,7 +25,7 @@ func run(_ command: String, _ arguments: Arguments) throws {
   case "lives":
     var lives = try Lives(seed: seed())
     try keeping { for _ in 0..<count() { try lives.live() } }
-    print("digest \(lives.digest)")
+    print("digest \(lives.digest), \(lives.losses) images without the last commits")
     print(lives.totals)
   case "kills":
     var kills = try Kills(seed: seed(), program: writer)
