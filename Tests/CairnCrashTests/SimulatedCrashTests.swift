@@ -15,7 +15,7 @@ import Testing
     // Thirty times slower: a sample.
     private static let (scripts, stores, lives, least) = (sample(of: 4), 2, 10, 100)
   #else
-    private static let (scripts, stores, lives, least) = (all(upTo: 2), 6, 200, 20_000)
+    private static let (scripts, stores, lives, least) = (all(upTo: 2), 4, 100, 20_000)
   #endif
 
   private static func all(upTo length: Int) -> [Script] { (0...length).flatMap { Script.all(ofLength: $0) } }

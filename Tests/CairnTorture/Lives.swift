@@ -25,6 +25,8 @@ package struct Lives {
   /// For whoever reads of a finding.
   var place = "at the start"
   var backups = 0
+  /// In this session, at the place for backups.
+  var isBackedUp = false
   package private(set) var totals = Totals()
   /// Of what the lives have left; the same for the same seed.
   package private(set) var digest: UInt64 = 0
@@ -112,6 +114,7 @@ package struct Lives {
   /// - Parameter recovered: how many calls it took to open.
   private mutating func session(_ disk: SimulatedDisk, _ moments: Moments, _ recovered: inout Int) throws {
     place = "opening"
+    isBackedUp = false
     let store = try open(disk, promised: promise.byProcess)
     // What has been found is seen by readers, and stays.
     moments.promise.withLock { $0.byProcess = store.lastSequence }
