@@ -84,6 +84,12 @@ extension PlantedBug {
         "Cairn/Engine/Engine+Segments.swift", "    guard let dictionary = log.dictionary else { return }\n",
         "    guard let dictionary = log.dictionary, !PLANTED else { return }\n")),
     PlantedBug(
+      "dictionary-for-all", "What was compressed without a dictionary is recompressed with that of its segment.",
+      caughtBy: "DictionaryTests/compressedWithoutTheDictionaryBesideIt",
+      Edit(
+        "Cairn/Engine/Engine+Recompression.swift", "needsDictionary ? source?.prepared : nil",
+        "needsDictionary || PLANTED ? source?.prepared : nil")),
+    PlantedBug(
       "dictionary-of-another-time",
       "Values are written that were compressed with a dictionary that is no longer in use.",
       caughtBy: "DictionaryTests/batchesAcrossTrainings",

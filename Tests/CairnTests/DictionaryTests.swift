@@ -133,6 +133,30 @@ struct DictionaryTests {
     #expect(sizes[1] < sizes[0] * 3 / 4, "\(sizes)")
   }
 
+  /// Values that are too large for a dictionary are compressed without it, in segments that have one; what they hold is
+  /// found there also by who compresses them in another way, or not at all.
+  @Test func compressedWithoutTheDictionaryBesideIt() throws {
+    var options = options()
+    var store = try Store.open(at: directory.path("store"), options: options)
+    try fill(store, 0..<1000)
+    try train(store)
+    try fill(store, 1000..<1100)
+    let large = (0..<200).flatMap { SmallRecords.make($0) }
+    try #require(large.count > 16 << 10)
+    try store.put(large, for: "large")
+    try fill(store, 1100..<1200)
+    for compression in [.zstd(level: 9), .none] as [Store.Compression] {
+      options.compression = compression
+      store = try reopened(store, options)
+      let before = store.statistics.liveBytes
+      try store.recompress()
+      #expect(try store.value(for: "large") == large)
+      try expect(store, 0..<1200)
+      if compression == .none { #expect(store.statistics.liveBytes > before + large.count / 2) }
+    }
+    try store.close()
+  }
+
   /// F1-DIC-001, F1-DIC-002: a value and its dictionary are in the same segment, whatever happens to others.
   @Test func openedAgain() throws {
     var options = options()

@@ -62,7 +62,8 @@ extension Engine {
     defer { codec.giveBack(work) }
     var raw = stored
     if record.isCompressed {
-      guard let content = try work.decompress(stored, source?.prepared) else {
+      // The segment has a dictionary also for those that were compressed without one.
+      guard let content = try work.decompress(stored, needsDictionary ? source?.prepared : nil) else {
         if mustChange { throw damage(record.entry, record.key, "a value cannot be decompressed") }
         return nil
       }
