@@ -96,10 +96,14 @@ package struct Lives {
       other.place = "after a crash before call \(number) of \(all.count)"
       let now = clock.wallMilliseconds()
       clock.setWall(moment.wall)
-      if other.random.percent(20) { try other.judgeParanoid(moment) }
-      try other.crash(moment)
-      if other.random.percent(10) { other.content = other.content.withoutCheckpoint }
-      try other.judge()
+      do {
+        if other.random.percent(20) { try other.judgeParanoid(moment) }
+        try other.crash(moment)
+        if other.random.percent(10) { other.content = other.content.withoutCheckpoint }
+        try other.judge()
+      } catch let error as StoreError {
+        throw other.finding("\(error)")
+      }
       clock.setWall(now)
       (totals, losses, random) = (other.totals, other.losses, other.random)
     }
