@@ -245,6 +245,8 @@ extension Engine {
     } else {
       // What an interrupted history left behind goes first, last one first and each for good before the next, so that
       // no gap can ever be seen. The next segment is not unlinked but replaced: a seal may say that it is there.
+      // Before any other: the name of the store itself may not be there for good, if who made it died too early.
+      try directory.sync()
       let next = found.void.min()
       for number in found.void.sorted(by: >) where number != next {
         try directory.unlink(SegmentHeader.name(number))
