@@ -37,8 +37,8 @@ extension PlantedBug {
       "leftovers-removed-too-early", "What the list names is removed before the list is on the disk to stay.",
       caughtBy: "CompactionCrashTests/theListOutlivesWhatItNames",
       Edit(
-        "Cairn/Engine/Engine+Open.swift", "if !found.leftOver.isEmpty { try directory.sync() }",
-        "if !found.leftOver.isEmpty && !PLANTED { try directory.sync() }")),
+        "Cairn/Engine/Engine+Open.swift", "if !isResumed || !found.leftOver.isEmpty { try directory.sync() }",
+        "if (!isResumed || !found.leftOver.isEmpty) && !PLANTED { try directory.sync() }")),
     PlantedBug(
       "newest-dropped", "Of the records of one key the newest is dropped, if it was moved before.",
       caughtBy: "ModelTests/randomOperations",

@@ -65,7 +65,7 @@ extension PlantedBug {
     PlantedBug(
       "unclean-segment-appended-to", "A segment that was not closed cleanly is appended to.",
       caughtBy: "TornTailTests/whatWasCutOffStaysAway",
-      Edit(open, "if found.isClean && last.end", "if (found.isClean || PLANTED) && last.end")),
+      Edit(open, "found.isClean && last.end", "(found.isClean || PLANTED) && last.end")),
     PlantedBug(
       "closing-seal-is-proof", "A seal that says the log was closed is taken for proof that it is on the disk.",
       caughtBy: "CrashPointTests/killedThenPoweredOff",

@@ -234,19 +234,19 @@ extension Engine {
   /// Goes on after the last record: in its segment if that was closed cleanly, or in a new one.
   private func continueLog(_ found: Recovery.Found) throws(StoreError) {
     for name in try directory.names() where Self.isTemporary(name) { try directory.unlink(name) }
-    // Who wrote the list may have been killed before its name was on the disk for good.
-    if !found.leftOver.isEmpty { try directory.sync() }
-    for number in found.leftOver { try directory.unlink(SegmentHeader.name(number)) }
     let last = found.last
-    if found.isClean && last.end + (64 << 10) <= options.segmentBytes {
+    let isResumed = found.isClean && last.end + (64 << 10) <= options.segmentBytes
+    // Who made the store, or wrote the list of what is gone, may have been killed before its name was on the disk for
+    // good: so before any segment is removed or made.
+    if !isResumed || !found.leftOver.isEmpty { try directory.sync() }
+    for number in found.leftOver { try directory.unlink(SegmentHeader.name(number)) }
+    if isResumed {
       // Whatever the segments before it have.
       try goOnWithDictionary(lookingAt: 1)
       try resume(found)
     } else {
       // What an interrupted history left behind goes first, last one first and each for good before the next, so that
       // no gap can ever be seen. The next segment is not unlinked but replaced: a seal may say that it is there.
-      // Before any other: the name of the store itself may not be there for good, if who made it died too early.
-      try directory.sync()
       let next = found.void.min()
       for number in found.void.sorted(by: >) where number != next {
         try directory.unlink(SegmentHeader.name(number))
