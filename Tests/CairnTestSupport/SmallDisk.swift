@@ -22,7 +22,18 @@ public final class SmallDisk: Sendable {
   }
 
   /// Nothing can be written to it any more, or everything again. Nobody may have a file open for writing.
+  ///
+  /// Another test that starts a process at this moment has all files of this one open until it runs its program:
+  /// the system then calls the disk busy, and it is asked again.
   public func setReadOnly(_ isReadOnly: Bool) throws {
+    for _ in 0..<200 {
+      if (try? remount(isReadOnly)) != nil { return }
+      usleep(50_000)
+    }
+    try remount(isReadOnly)
+  }
+
+  private func remount(_ isReadOnly: Bool) throws {
     try Self.run("mount", "-o", "remount,\(isReadOnly ? "ro" : "rw")", path)
   }
 
@@ -30,9 +41,13 @@ public final class SmallDisk: Sendable {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = arguments
-    process.standardError = FileHandle.nullDevice
+    let errors = Pipe()
+    process.standardError = errors
     try process.run()
+    let said = errors.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
-    if process.terminationStatus != 0 { throw CocoaError(.featureUnsupported) }
+    guard process.terminationStatus != 0 else { return }
+    let text = String(decoding: said, as: UTF8.self)
+    throw CocoaError(.featureUnsupported, userInfo: [NSLocalizedDescriptionKey: "\(arguments): \(text)"])
   }
 }
