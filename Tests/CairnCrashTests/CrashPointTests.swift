@@ -73,6 +73,32 @@ import Testing
     }
   }
 
+  /// Goal: a store whose maker was killed is one, also if who opens it next is killed as well, and the power fails.
+  /// Method: both sessions are stopped before each call; then of the names each combination is lost.
+  @Test func killedWhileItWasMade() throws {
+    var seen: Set<UInt64> = []
+    for made in 0... {
+      let first = SimulatedDisk(crashAt: made)
+      try open(first).close()
+      if first.calls <= made { break }
+      for call in 0... {
+        let second = SimulatedDisk(first.crashed(), crashAt: call)
+        let store = try open(second)
+        let (isOpen, content) = (second.calls <= call, second.crashed())
+        try store.close()
+        let names = content.changes.indices.map { SimulatedDisk.Doubt.name($0) }.prefix(10)
+        for subset in 0..<1 << names.count {
+          let reached = names.enumerated().filter { subset >> $0.offset & 1 == 1 }.map(\.element)
+          let image = content.image(with: Set(reached))
+          guard seen.insert(image.digest).inserted else { continue }
+          try check(image, atLeast: 0, "killed before call \(made), then before call \(call), with \(reached)")
+        }
+        if isOpen { break }
+      }
+    }
+    #expect(seen.count > 20)
+  }
+
   /// The power failed when there were some segments, and of all but the first only the headers were on the disk: these
   /// are removed at the next open, which the power may interrupt again before each call.
   @Test(arguments: SeededRandom.seeds(1)) func removalOfVoidSegments(seed: UInt64) throws {

@@ -71,6 +71,14 @@ import Testing
     try expectWhole(try log(Record(sequence: 2, kind: 2, key: Array("a".utf8))), [])
   }
 
+  /// F1-REC-022: an index entry has no room for where such a record begins.
+  @Test func recordBeyondTheLimit() throws {
+    let large = Record(sequence: 2, key: Array("b".utf8), value: [UInt8](repeating: 0, count: 128 << 20))
+    let log = try log(large, ForgedLog.put(3, "c", "3"), ForgedLog.put(4, "d", "4"))
+    #expect(log.offsets[3] > 128 << 20)
+    try expectDamage(log, at: log.offsets[3], before: ["a", "b"])
+  }
+
   /// F1-REC-022, each case with a durable record before it.
   @Test func recordsThatMayNotStandThere() throws {
     let b = Array("b".utf8)
