@@ -15,8 +15,8 @@ import Testing
     private static let faults = 120
   #endif
 
-  private func faults(_ hasThreads: Bool) throws -> CallFaults {
-    try CallFaults(seed: SeededRandom.seeds(1)[0], hasThreads: hasThreads, program: Writer.program)
+  private func faults(_ hasThreads: Bool) throws -> CallSweep {
+    try CallSweep(.faults, seed: SeededRandom.seeds(1)[0], hasThreads: hasThreads, program: Writer.program)
   }
 
   @Test(.enabled(if: Tracing.isPossible, "\(Tracing.reason)"), arguments: [false, true])

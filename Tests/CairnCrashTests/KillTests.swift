@@ -29,8 +29,8 @@ import Testing
 
   @Test(.enabled(if: Tracing.isPossible, "\(Tracing.reason)"), arguments: [false, true])
   func beforeSystemCalls(hasThreads: Bool) throws {
-    var kills = try CallKills(
-      seed: SeededRandom.seeds(1)[0], hasThreads: hasThreads, program: Writer.program)
+    var kills = try CallSweep(
+      .kills, seed: SeededRandom.seeds(1)[0], hasThreads: hasThreads, program: Writer.program)
     #expect(kills.count > 100)
     // With threads, calls are not quite the same each time.
     var attempts = 0
@@ -42,7 +42,7 @@ import Testing
 
   /// What is left of a copy then, the next one removes.
   @Test(.enabled(if: Tracing.isPossible, "\(Tracing.reason)")) func inUnfinishedCopies() throws {
-    var kills = try CallKills(seed: SeededRandom.seeds(1)[0], hasThreads: false, program: Writer.program)
+    var kills = try CallSweep(.kills, seed: SeededRandom.seeds(1)[0], hasThreads: false, program: Writer.program)
     kills.keepUnfinishedCopies()
     let attempts = min(kills.count, Self.calls / 4)
     for _ in 0..<attempts { _ = try kills.run() }

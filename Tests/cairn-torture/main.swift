@@ -32,22 +32,15 @@ func run(_ command: String, _ arguments: Arguments) throws {
     for _ in 0..<count() { try kills.run() }
     try kills.finish()
     print(kills.totals)
-  case "call-kills":
-    var kills = try CallKills(seed: seed(), hasThreads: arguments.has("--threads"), program: writer)
+  case "call-kills", "call-faults":
+    var sweep = try CallSweep(
+      CallSweep.Kind(rawValue: command)!, seed: seed(), hasThreads: arguments.has("--threads"), program: writer)
     if let call = arguments.text("--at") {
-      try kills.run(call)
+      try sweep.run(call)
     } else {
-      for _ in 0..<count() where try !kills.run() { break }
+      for _ in 0..<count() where try !sweep.run() { break }
     }
-    print(kills.totals)
-  case "call-faults":
-    var faults = try CallFaults(seed: seed(), hasThreads: arguments.has("--threads"), program: writer)
-    if let call = arguments.text("--at") {
-      try faults.run(call)
-    } else {
-      for _ in 0..<count() where try !faults.run() { break }
-    }
-    print(faults.totals)
+    print(sweep.totals)
   default:
     let seed = arguments.number("--seed").map(UInt64.init) ?? .random(in: 1...(1 << 32))
     let run = TortureRun(minutes: arguments.number("MINUTES")!, seed: seed, fuzzer: arguments.text("--fuzz"))
