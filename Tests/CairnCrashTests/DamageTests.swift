@@ -177,6 +177,41 @@ import Testing
     }
   }
 
+  /// Nor can what stands behind the gap tell what it follows.
+  @Test func aMissingSegmentBeforeOneWithoutALink() throws {
+    let small = try SmallStore(seed: 5, operations: 150, isClosed: true, valueBytes: 3000)
+    let names = try Files.segments(small.path)
+    try #require(names.count > 3)
+    Files.remove(small.path + "/" + names[1])
+    var bytes = try Files.read(small.path + "/" + names[2])
+    bytes[256] ^= 1
+    try Files.write(bytes, to: small.path + "/" + names[2])
+    Files.remove(small.path + "/index.checkpoint")
+    guard case .refused(let error) = try open(small.path) else {
+      Issue.record("a store without \(names[1]) opened")
+      return
+    }
+    #expect(error.code == .damaged && error.file?.hasSuffix(names[1]) == true, "\(error)")
+  }
+
+  /// The feed of changes goes as far as the log is whole, and says where it is not, also when it is asked again.
+  @Test func aFeedThatMeetsDamage() throws {
+    let small = try SmallStore(seed: 5, operations: 150, isClosed: true, checkpointInterval: 0, valueBytes: 3000)
+    let path = small.path + "/" + (try #require(try Files.segments(small.path).first))
+    var bytes = try Files.read(path)
+    let offset = (0..<5).reduce(256) { offset, _ in offset + ForgedSegment.byteCount(bytes, offset) }
+    bytes[offset + 33] ^= 1
+    try Files.write(bytes, to: path)
+    let store = try Store.open(at: small.path, options: small.options)
+    var changes = try store.changes(since: 0)
+    for sequence in 1...4 { #expect(try changes.next()?.sequence == UInt64(sequence)) }
+    for _ in 0..<2 {
+      let error = #expect(throws: StoreError.self) { try changes.next() }
+      #expect(error?.code == .damaged && error?.byteOffset == offset && error?.file == path, "\(error!)")
+    }
+    try store.close()
+  }
+
   @Test func filesOfAnotherStoreAreNotTaken() throws {
     let small = try SmallStore(seed: 1, operations: 30, isClosed: true, checkpointInterval: 0)
     let other = try SmallStore(seed: 2, operations: 30, isClosed: true, checkpointInterval: 0)

@@ -174,6 +174,35 @@ import Testing
     #expect(found > 0)
   }
 
+  /// Another store in the place of the one that is followed, of another identity or of the same, is not taken for it.
+  /// Method: the follower is made to read the store anew, by compaction, when it is not there any more.
+  @Test(arguments: [false, true]) func anotherStoreInItsPlace(isRelated: Bool) throws {
+    let directory = TemporaryDirectory()
+    let (path, other) = (directory.path("store"), directory.path("other"))
+    func fill(_ store: Store, _ round: Int) throws {
+      for number in 0..<300 { try store.put(SelfDescribing.value(number + round), for: "\(number)") }
+    }
+    try Store.open(at: path, options: options()).close()
+    if isRelated { try Files.copyTree(path, to: other) }
+    for place in [path, other] {
+      let store = try Store.open(at: place, options: options())
+      try fill(store, 0)
+      if place == other { try store.put("other", for: "other") }
+      try store.close()
+    }
+    let store = try Store.open(at: path, options: options())
+    let follower = try Store.follow(path, refreshing: .manual)
+    try FileManager.default.moveItem(atPath: path, toPath: directory.path("away"))
+    try Files.copyTree(other, to: path)
+    for round in 0..<30 { try fill(store, round) }
+    try store.compact()
+    let error = #expect(throws: StoreError.self) { try follower.refresh() }
+    #expect(error?.code == (isRelated ? .historyGone : .notFound), "\(error?.description ?? "")")
+    #expect(try follower.contents().count == 300 && !follower.contains("other"))
+    try follower.close()
+    try store.close()
+  }
+
   @Test func whatIsNoStore() throws {
     let directory = TemporaryDirectory()
     #expect(throws: StoreError.self) { try Store.follow(directory.path("none")) }

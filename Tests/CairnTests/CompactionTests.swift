@@ -198,9 +198,11 @@ struct SpaceLimitTests {
   private let directory = TemporaryDirectory()
   private let limit = 4 << 20
 
-  private func open() throws -> Store {
+  private func open(_ isAutomatic: Bool) throws -> Store {
     var options = Store.Options()
     options.spaceLimit = limit
+    // Otherwise it is who finds no space that makes some.
+    options.compaction.isAutomatic = isAutomatic
     return try Store.open(at: directory.path("store"), options: options)
   }
 
@@ -209,8 +211,8 @@ struct SpaceLimitTests {
     return try Files.names(path).map { (try? Files.read(path + "/" + $0).count) ?? 0 }.reduce(0, +)
   }
 
-  @Test func overwritesGoOnForEver() throws {
-    let store = try open()
+  @Test(arguments: [true, false]) func overwritesGoOnForEver(isAutomatic: Bool) throws {
+    let store = try open(isAutomatic)
     var random = SeededRandom(seed: 1)
     for round in 0..<60_000 {
       try store.put([UInt8](repeating: 1, count: random.below(1000)), for: "\(random.below(2000))")
@@ -221,8 +223,8 @@ struct SpaceLimitTests {
     try store.close()
   }
 
-  @Test func full() throws {
-    var store = try open()
+  @Test(arguments: [true, false]) func full(isAutomatic: Bool) throws {
+    var store = try open(isAutomatic)
     let value = [UInt8](repeating: 1, count: 1000)
     func fill() throws -> (count: Int, refusal: StoreError) {
       for number in 0..<limit / 1000 {
@@ -242,8 +244,41 @@ struct SpaceLimitTests {
     #expect(second.count > first.count * 3 / 4 && second.refusal.code == .spaceLimit)
     #expect(try byteCount() <= limit)
     try store.close()
-    store = try open()
+    store = try open(isAutomatic)
     #expect(try store.contents().count == second.count)
+    try store.close()
+  }
+
+  /// Removes have to stay until a checkpoint covers them: where they take too much, one is written.
+  @Test func fullOfRemoves() throws {
+    var options = Store.Options()
+    options.spaceLimit = limit
+    options.compaction.isAutomatic = false
+    options.checkpointInterval = 0
+    var store = try Store.open(at: directory.path("store"), options: options)
+    try store.put("", for: "0")
+    try store.close()
+    options.checkpointInterval = 1 << 40
+    store = try Store.open(at: directory.path("store"), options: options)
+    for round in 0..<4 {
+      for number in 0..<15_000 { try store.put("\(round)", for: "\(number)") }
+      for number in 0..<15_000 { try store.remove("\(number)") }
+    }
+    #expect(try byteCount() <= limit)
+    #expect(store.statistics.liveEntries == 0)
+    try store.close()
+  }
+
+  /// Where everything that could be given back stands in the newest segment, that one is closed for it.
+  @Test func nearlyFullWithOneHotKey() throws {
+    let store = try open(false)
+    let value = [UInt8](repeating: 1, count: 1000)
+    var count = 0
+    while (try? store.put(value, for: "\(count)")) != nil { count += 1 }
+    for number in count - 100..<count { try store.remove("\(number)") }
+    for _ in 0..<2000 { try store.put(value, for: "hot") }
+    #expect(try byteCount() <= limit)
+    #expect(try store.contents().count == count - 99)
     try store.close()
   }
 }

@@ -127,7 +127,9 @@ import Testing
     let fixture = try Fixture(seed: 2, commits: 2000, segmentBytes: 64 << 10, checkpointInterval: 4096)
     var forged = try Forger(fixture.path + "/index.checkpoint")
     try #require(forged.segmentsCount > 1)
-    forged.setSegmentWord(1 + 65536, at: (forged.segmentsCount - 1) * 56)
+    let last = (forged.segmentsCount - 1) * 56
+    forged.setSegmentWord(1 + 65536, at: last)
+    forged.setSegmentWord(1, at: last + 40)
     try Files.write(forged.sealed(), to: fixture.path + "/index.checkpoint")
     try use(fixture.path)
     let store = try Store.open(at: fixture.path, options: Store.Options(.readOnly))
@@ -146,6 +148,7 @@ import Testing
       try store.put("1", for: "a", expires: .after(.seconds(100_000)))
       try store.close()
       var forged = try Forger(path + "/index.checkpoint")
+      #expect(forged.sealed() == forged.bytes)
       forged.setSegmentWord(value, at: forged.segmentsCount * 56 + 16)
       try Files.write(forged.sealed(), to: path + "/index.checkpoint")
       try use(path)
@@ -208,6 +211,20 @@ import Testing
     let visit = #expect(throws: StoreError.self) { try store.forEach { _ in true } }
     #expect(visit?.code == .damaged)
     try store.close()
+  }
+
+  /// F1-CHK-005: the index leads into a segment that the checkpoint does not have, or to no place at all.
+  @Test func entriesThatLeadNowhere() throws {
+    for change in [{ $0 | 0xFFFF_0000 << 8 }, { $0 & ~0xFF_FFFF }] as [@Sendable (UInt64) -> UInt64] {
+      let made = try Checkpointed()
+      try made.forge { forger in forger.changeEntry(of: try #require(forger.shardsInUse.first), change) }
+      #expect(try Tool.run("verify", "--deep", made.path).code == 3)
+      for access in [Store.Options.Access.readOnly, .mustExist] {
+        let store = try Store.open(at: made.path, options: Store.Options(access))
+        #expect(try store.value(for: "a") == Array("3".utf8))
+        try store.close()
+      }
+    }
   }
 
   /// F1-CHK-004 and 5.2: a shard that claims to be from outside of the checkpoint's time would miss operations.

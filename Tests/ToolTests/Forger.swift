@@ -70,7 +70,9 @@ struct Forger {
     for shard in shardsInUse { copy.set(hash(range(shard)), at: place(shard) + 16) }
     copy.set(copy.hash(4096..<4096 + 1024 * 32), at: 136)
     let table = Int(word(144))
-    copy.set(copy.hash(table..<bytes.count), at: 152)
+    let deadlines = table + 56 * segmentsCount
+    copy.set(copy.hash(table..<deadlines), at: 152)
+    copy.set(copy.hash(deadlines..<bytes.count), at: 176)
     copy.set(copy.hash(0..<4088), at: 4088)
     return copy.bytes
   }
