@@ -92,6 +92,37 @@ import Testing
     try store.close()
   }
 
+  /// Of what cannot be read, nobody can say that it is an earlier state: it stays. What is only cut short is a part of
+  /// what the store has, as long as that has the segment.
+  @Test func damagedLastSegment() throws {
+    let store = try open("store")
+    for number in 0..<2000 { try store.put("\(number)", for: "\(number % 5)", durability: .relaxed) }
+    try store.backup(to: directory.path("earlier"))
+    let last = SegmentHeader.name(try #require(try numbers("earlier").last))
+    let bytes = try Files.read(directory.path("earlier") + "/" + last)
+    var header = bytes
+    header[60] ^= 1
+    let spoilt = [header, [], Array(bytes[..<100]), Array(bytes[..<256]), Array(bytes[..<300])]
+    func expectRefusals(of spoilt: some Collection<[UInt8]>) throws {
+      for (number, content) in spoilt.enumerated() {
+        let name = "other \(number)"
+        try Files.copyTree(directory.path("earlier"), to: directory.path(name))
+        try Files.write(content, to: directory.path(name) + "/" + last)
+        expectError(.notAStore) { try store.backup(to: directory.path(name)) }
+        #expect(try Files.read(directory.path(name) + "/" + last) == content)
+      }
+    }
+    try expectRefusals(of: spoilt.prefix(3))
+    while try Files.segments(directory.path("store")).contains(last) {
+      for number in 0..<20 { try store.put([UInt8](repeating: 3, count: 4000), for: "\(number % 5)") }
+      try store.compact()
+    }
+    try expectRefusals(of: spoilt)
+    try store.backup(to: directory.path("earlier"))
+    #expect(try Numbered.same(store, directory.path("earlier")))
+    try store.close()
+  }
+
   /// Two that replace the same backup, again and again: it never goes back.
   @Test func twoAtOnce() throws {
     let store = try open("store")
