@@ -86,6 +86,25 @@ import Testing
     try use(fixture.path)
   }
 
+  /// A checkpoint spares its segment to be read, and so it is compaction that meets a put without a key.
+  @Test func compactionOfAForgedRecord() throws {
+    let fixture = try Fixture(seed: 2, commits: 2000, segmentBytes: 64 << 10, checkpointInterval: 4096)
+    let path = try fixture.segment(0)
+    let bytes = try Files.read(path)
+    var segment = ForgedSegment(whole: Array(bytes[..<ForgedSegment.end(of: bytes)]))
+    let number = try #require(
+      segment.offsets.indices.dropFirst(9).first { ForgedSegment.put(in: bytes, at: segment.offsets[$0]) != nil })
+    let lengths = ForgedSegment.word(bytes, segment.offsets[number] + 16)
+    let (value, key) = (lengths & 0xFFFF_FFFF, lengths >> 32 & 0xFFFF)
+    segment.change(number, at: 16, ForgedSegment.little(value + key, 4) + [0, 0])
+    try Files.write(segment.bytes, to: path)
+    let store = try Store.open(at: fixture.path)
+    let error = #expect(throws: StoreError.self) { try store.compact() }
+    #expect(error?.code == .damaged && error?.byteOffset == segment.offsets[number], "\(String(describing: error))")
+    #expect(Files.exists(path))
+    try store.close()
+  }
+
   /// Method: sequences of a checkpoint's header (72: start, 96: end) and live bytes of a segment, at their extremes.
   @Test func checkpointWithExtremes() throws {
     let fixture = try Fixture(seed: 2, commits: 2000, segmentBytes: 1 << 20, checkpointInterval: 4096)
