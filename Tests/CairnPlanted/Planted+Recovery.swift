@@ -30,7 +30,9 @@ extension PlantedBug {
     PlantedBug(
       "missing-segment-not-noticed", "The segment that a seal names is not there, and nobody minds.",
       caughtBy: "DamageTests/aMissingSegmentIsReported",
-      Edit(end, "      !hasAppeared(seal.next)\n", "      !hasAppeared(seal.next), !PLANTED\n")),
+      Edit(
+        end, "if next != seal.next || !hasAppeared(next) {",
+        "if (next != seal.next || !hasAppeared(next)) && !PLANTED {")),
     PlantedBug(
       "checkpoint-of-another-store", "The checkpoint of another store is used.",
       caughtBy: "DamageTests/filesOfAnotherStoreAreNotTaken",

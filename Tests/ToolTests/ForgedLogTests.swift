@@ -71,6 +71,19 @@ import Testing
     try expectWhole(try log(Record(sequence: 2, kind: 2, key: Array("a".utf8))), [])
   }
 
+  /// F1-REC-030: nor does it help that the seal names a segment that is there, if that cannot come next.
+  @Test func continuedInItself() throws {
+    let log = try log(ForgedLog.seal(1, reason: 2, next: 1))
+    try log.write()
+    #expect(try Tool.run("verify", log.path).code == 3)
+    let error = #expect(throws: StoreError.self) { try opened(log.path, .mustExist).close() }
+    #expect(error?.code == .damaged && error?.file?.hasSuffix("segment-00000002.log") == true, "\(error!)")
+    let store = try opened(log.path, .readOnly)
+    #expect(store.damage?.code == .damaged)
+    #expect(try keys(store) == ["a"])
+    try store.close()
+  }
+
   /// F1-REC-022: an index entry has no room for where such a record begins.
   @Test func recordBeyondTheLimit() throws {
     let large = Record(sequence: 2, key: Array("b".utf8), value: [UInt8](repeating: 0, count: 128 << 20))

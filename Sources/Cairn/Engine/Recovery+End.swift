@@ -23,10 +23,11 @@ extension Recovery {
     case .nothing: break
     }
     // The seal names the segment after it, which was there before the seal was written.
-    if index + 1 == files.count, let seal = cursor.seal, seal.reason == SealValue.Reason.continued,
-      !hasAppeared(seal.next)
-    {
-      return note(.damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(seal.next)))
+    if index + 1 == files.count, let seal = cursor.seal, seal.reason == SealValue.Reason.continued {
+      let next = max(seal.next, file.number &+ 1)
+      if next != seal.next || !hasAppeared(next) {
+        return note(.damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(next)))
+      }
     }
     if index + 1 == files.count, let range = gone.ranges.last, range.last > file.number {
       return note(.damaged("a segment is missing", file: directory.path + "/" + SegmentHeader.name(range.last &+ 1)))
