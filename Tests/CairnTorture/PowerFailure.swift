@@ -19,7 +19,7 @@ extension SimulatedDisk {
     var result = old
     for sector in 0..<sectorsPerPage where isWritten(sector) {
       let range = sector * sectorBytes..<(sector + 1) * sectorBytes
-      result.replaceSubrange(range, with: new[range])
+      result.overwrite(at: range.lowerBound, with: Array(new[range]))
     }
     return result
   }
@@ -134,13 +134,16 @@ extension SimulatedDisk.Content {
   static func replace(_ page: Int, of image: inout [UInt8], with new: [UInt8]) {
     let start = page * SimulatedDisk.pageBytes
     if image.count < start + new.count {
-      image.append(contentsOf: repeatElement(0, count: start + new.count - image.count))
+      image.appendZeros(start + new.count - image.count)
     }
-    image.replaceSubrange(start..<start + new.count, with: new)
+    image.overwrite(at: start, with: new)
   }
 
   static func resized(_ image: [UInt8], _ size: Int) -> [UInt8] {
-    image.count < size ? image + repeatElement(0, count: size - image.count) : Array(image[..<size])
+    if image.count >= size { return Array(image[..<size]) }
+    var image = image
+    image.appendZeros(size - image.count)
+    return image
   }
 }
 

@@ -189,8 +189,8 @@ package final class SimulatedDisk: FileSystem {
 extension SimulatedDisk.Inode {
   mutating func write(_ bytes: [UInt8], at offset: Int) {
     let end = offset + bytes.count
-    if content.count < end { content.append(contentsOf: repeatElement(0, count: end - content.count)) }
-    content.replaceSubrange(offset..<end, with: bytes)
+    if content.count < end { content.appendZeros(end - content.count) }
+    content.overwrite(at: offset, with: bytes)
     for page in offset / SimulatedDisk.pageBytes...max(offset, end - 1) / SimulatedDisk.pageBytes {
       versions[page, default: []].append(Self.page(page, content))
       if versions[page]!.count > 6 { versions[page]!.remove(at: 1) }
@@ -205,7 +205,7 @@ extension SimulatedDisk.Inode {
       versions = versions.filter { $0.key < page }
       versions[page] = [Self.page(page, content)]
     } else {
-      content.append(contentsOf: repeatElement(0, count: count - content.count))
+      content.appendZeros(count - content.count)
     }
   }
 
@@ -227,7 +227,8 @@ extension SimulatedDisk.Inode {
 
   package static func page(_ number: Int, _ content: [UInt8]) -> [UInt8] {
     let start = number * SimulatedDisk.pageBytes
-    let there = start < content.count ? Array(content[start..<min(content.count, start + SimulatedDisk.pageBytes)]) : []
-    return there + repeatElement(0, count: SimulatedDisk.pageBytes - there.count)
+    var page = start < content.count ? Array(content[start..<min(content.count, start + SimulatedDisk.pageBytes)]) : []
+    page.appendZeros(SimulatedDisk.pageBytes - page.count)
+    return page
   }
 }
