@@ -75,7 +75,7 @@ package struct Lives {
     var failure: SimulatedDisk.Failure?
     if random.percent(15) {
       failure = SimulatedDisk.Failure(
-        call: random.below(100), isForEver: random.percent(30), isFull: random.percent(30))
+        call: random.below(100), isForEver: random.percent(30), isFull: random.percent(30), loss: random.next() % 5)
     }
     let disk = SimulatedDisk(content, failure: failure)
     let moments = Moments(disk, promise, clock)

@@ -93,11 +93,20 @@ package final class SimulatedDisk: FileSystem {
     package var isForEver: Bool
     /// Whether it says that there is no room.
     package var isFull: Bool
+    /// Which pages a sync that fails has lost: 0: those with odd numbers, 1: those with even ones, otherwise any.
+    package var loss: UInt64
 
-    package init(call: Int, isForEver: Bool, isFull: Bool) {
+    package init(call: Int, isForEver: Bool = false, isFull: Bool = false, loss: UInt64 = 0) {
       self.call = call
       self.isForEver = isForEver
       self.isFull = isFull
+      self.loss = loss
+    }
+
+    func loses(_ page: Int) -> Bool {
+      if loss < 2 { return page % 2 != Int(loss) }
+      var random = SeededRandom(seed: loss &+ UInt64(page))
+      return random.percent(50)
     }
 
     func meets(_ call: Int) -> Bool { isForEver ? call >= self.call : call == self.call }
@@ -139,7 +148,7 @@ package final class SimulatedDisk: FileSystem {
   /// Carries out a call that changes something.
   /// - Parameter onFailure: what it does where it fails.
   func change<R>(
-    onFailure: (inout Content) -> Void = { _ in }, _ body: (inout Content, inout Int) -> R
+    onFailure: (inout Content, Failure) -> Void = { _, _ in }, _ body: (inout Content, inout Int) -> R
   ) throws(StoreError) -> R {
     let result: R? = state.withLock { state in
       state.onCall?(state.content)
@@ -150,7 +159,7 @@ package final class SimulatedDisk: FileSystem {
       state.calls += 1
       if let failure = state.failure, failure.meets(state.calls - 1) {
         state.failures += 1
-        onFailure(&state.content)
+        onFailure(&state.content, failure)
         return nil
       }
       return body(&state.content, &state.nextInode)
@@ -216,10 +225,10 @@ extension SimulatedDisk.Inode {
     versions = [:]
   }
 
-  /// Linux takes the pages for clean then: what they hold is in memory still, and no later sync writes it. Every second
-  /// one has reached the disk before.
-  mutating func failToSync() {
-    for page in versions.keys.sorted() where page % 2 == 0 {
+  /// Linux takes the pages for clean then: what they hold is in memory still, and no later sync writes it. Some have
+  /// reached the disk before.
+  mutating func failToSync(_ failure: SimulatedDisk.Failure) {
+    for page in versions.keys.sorted() where !failure.loses(page) {
       SimulatedDisk.Content.replace(page, of: &synced, with: versions[page]!.last!)
     }
     versions = [:]

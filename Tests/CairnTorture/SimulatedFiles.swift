@@ -149,8 +149,10 @@ final class SimulatedFile: File {
 
   func write(_ bytes: MemoryView, at offset: Int) throws(StoreError) {
     let copy = isAnonymous ? [UInt8](repeating: 0, count: bytes.count) : bytes.array()
-    try disk.change(onFailure: { $0.inodes[number]!.write(Array(copy.prefix(copy.count / 2)), at: offset) }) {
-      content, _ in content.inodes[number]!.write(copy, at: offset)
+    try disk.change(onFailure: { content, _ in
+      content.inodes[number]!.write(Array(copy.prefix(copy.count / 2)), at: offset)
+    }) { content, _ in
+      content.inodes[number]!.write(copy, at: offset)
     }
   }
 
@@ -165,7 +167,7 @@ final class SimulatedFile: File {
   }
 
   func sync() throws(StoreError) {
-    try disk.change(onFailure: { $0.inodes[number]!.failToSync() }) { content, _ in content.inodes[number]!.sync() }
+    try disk.change(onFailure: { $0.inodes[number]!.failToSync($1) }) { content, _ in content.inodes[number]!.sync() }
   }
 
   func map(byteCount: Int, writable: Bool) throws(StoreError) -> Mapping {

@@ -314,7 +314,8 @@ extension Engine {
   /// Writes the staged bytes to the file, the first ones first.
   func flush(atMost most: Int = .max) throws(StoreError) {
     let start = flushedOffset
-    guard let file = log.file, log.position > start else { return }
+    // What a clean close has left stays as it is until there is more.
+    guard let file = log.file, log.position > start, log.position != log.closedAt else { return }
     let byteCount = min(log.position - start, most)
     try file.write(log.memory.slice(start, byteCount), at: start)
     noteFlushed(start + byteCount)

@@ -294,7 +294,9 @@ extension Engine {
     log.file = file
     log.memory = memory.view
     log.position = last.end
-    noteFlushed(last.end)
+    // Up to the mark of the close, the last record, and without it: its sync may have failed. Then the kernel shows it,
+    // calls it clean, and leaves it out of every sync that follows, unless it is written once more.
+    noteFlushed(last.lastOffset)
     // Not the seal: the process may have died between writing and syncing it.
     log.durable = last.durable
     log.closedAt = last.end

@@ -208,10 +208,17 @@ extension Engine {
   /// kernel shows what was written, calls it clean, and leaves it out of every sync that follows.
   private func rewrite(_ segment: SegmentCatalog.Segment, _ file: any File) throws(StoreError) {
     let end = segment.end ?? 0
+    let view = segment.memory.view
+    // The kernel may have forgotten such a page since it was read, and show what the disk has.
+    var scan = LogScan(view, salt: segment.salt, to: end)
+    while scan.next() != nil {}
+    guard scan.offset == end else {
+      throw .damaged("a record is not what was written any more", file: file.path, at: scan.offset)
+    }
     // Where the process may not write so much to a file, not even what is there, an attempt would end it.
     try file.reserve(0, upTo: end)
     for offset in stride(from: 0, to: end, by: Self.relaxedPieceBytes) {
-      try file.write(segment.memory.view.slice(offset, min(Self.relaxedPieceBytes, end - offset)), at: offset)
+      try file.write(view.slice(offset, min(Self.relaxedPieceBytes, end - offset)), at: offset)
     }
   }
 
