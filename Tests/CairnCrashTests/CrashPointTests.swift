@@ -99,6 +99,16 @@ import Testing
     #expect(seen.count > 20)
   }
 
+  /// What is promised first is there, and so is the store.
+  @Test func theFirstCommit() throws {
+    let disk = SimulatedDisk()
+    let store = try open(disk)
+    try put(0..<1, in: store, .disk)
+    let content = disk.crashed()
+    try store.close()
+    try check(content.image(with: []), atLeast: 1, "nothing but what was synced")
+  }
+
   /// The power failed when there were some segments, and of all but the first only the headers were on the disk: these
   /// are removed at the next open, which the power may interrupt again before each call.
   @Test(arguments: SeededRandom.seeds(1)) func removalOfVoidSegments(seed: UInt64) throws {

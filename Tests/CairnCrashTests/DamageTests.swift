@@ -227,6 +227,62 @@ import Testing
     }
   }
 
+  /// A checkpoint of the same store that went on otherwise: as a copy does, in segments of its own or in the same one;
+  /// or before what compaction has given back.
+  /// Method: two copies go on, one with the other's checkpoint.
+  @Test(arguments: [64 << 10, 1 << 20]) func aCheckpointOfAnotherLife(segmentBytes: Int) throws {
+    let directory = TemporaryDirectory()
+    var options = Store.Options()
+    options.segmentBytes = segmentBytes
+    options.checkpointInterval = 0
+    func goOn(_ name: String, _ value: String) throws {
+      let store = try Store.open(at: directory.path(name), options: options)
+      for number in 0..<20 { try store.put(value, for: "key \(number)") }
+      try store.close()
+    }
+    try goOn("one", "common")
+    try Files.copyTree(directory.path("one"), to: directory.path("other"))
+    try goOn("one", "one")
+    try goOn("other", "two")
+    #expect(try Files.segments(directory.path("one")).count == (segmentBytes == 64 << 10 ? 2 : 1))
+    let checkpoint = try Files.read(directory.path("other/index.checkpoint"))
+    try Files.write(checkpoint, to: directory.path("one/index.checkpoint"))
+    if segmentBytes == 64 << 10 {
+      // Its segments are others: it is none of this store's.
+      let store = try Store.open(at: directory.path("one"), options: options)
+      #expect(try store.contents().values.map(\.value) == Array(repeating: Array("one".utf8), count: 20))
+      try store.close()
+    } else {
+      let error = #expect(throws: StoreError.self) { try Store.open(at: directory.path("one"), options: options) }
+      #expect(error?.code == .damaged)
+    }
+  }
+
+  @Test func aCheckpointFromBeforeCompaction() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    var options = Store.Options()
+    options.segmentBytes = 64 << 10
+    options.checkpointInterval = 0
+    options.compaction.isAutomatic = false
+    var store = try Store.open(at: path, options: options)
+    try store.put("old", for: "key")
+    try store.close()
+    let checkpoint = try Files.read(path + "/index.checkpoint")
+    store = try Store.open(at: path, options: options)
+    try store.remove("key")
+    for number in 0..<1000 { try store.put([UInt8](repeating: 1, count: 200), for: "\(number % 5)") }
+    try store.compact()
+    // Of the remove nothing is left.
+    var changes = try store.changes(since: store.lastSequence - 5)
+    while let change = try changes.next() { #expect(change.kind == .put) }
+    try store.close()
+    try Files.write(checkpoint, to: path + "/index.checkpoint")
+    store = try Store.open(at: path, options: options)
+    #expect(try store.value(for: "key") == nil && store.contents().count == 5)
+    try store.close()
+  }
+
   @Test(arguments: ["STORE", "segment-00000001.log", "index.checkpoint"])
   func zeroedEmptiedAndGarbledFiles(name: String) throws {
     let small = try SmallStore(seed: 1, operations: 30, isClosed: true, checkpointInterval: 0)

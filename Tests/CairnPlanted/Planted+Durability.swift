@@ -39,6 +39,25 @@ extension PlantedBug {
       caughtBy: "CrashPointTests/aSyncThatFailedInAnEarlierSession",
       Edit(segments, "        try rewrite(segment, file)\n", "        if !PLANTED { try rewrite(segment, file) }\n")),
     PlantedBug(
+      "lost-mark-trusted", "What an earlier session's close has failed to sync is taken to be on the disk.",
+      caughtBy: "CrashPointTests/aCloseThatFailedToSync",
+      Edit(open, "    noteFlushed(last.lastOffset)\n", "    noteFlushed(PLANTED ? last.end : last.lastOffset)\n")),
+    PlantedBug(
+      "lost-pages-believed", "What the kernel shows of pages that a sync has lost is written again without a look.",
+      caughtBy: "CrashPointTests/pagesThatChangeAfterTheyWereRead",
+      Edit(segments, "    guard scan.offset == end else {\n", "    guard scan.offset == end || PLANTED else {\n")),
+    PlantedBug(
+      "store-name-not-synced", "The name of the file that makes a directory a store is not synced.",
+      caughtBy: "CrashPointTests/theFirstCommit",
+      Edit(
+        open, "    try directory.sync()\n    try engine.begin(\n",
+        "    if !PLANTED { try directory.sync() }\n    try engine.begin(\n")),
+    PlantedBug(
+      "parent-not-synced", "The directory that the store's own is in is not synced if that was there already.",
+      caughtBy: "KillTests/aDirectoryThatNobodyHasSynced",
+      Edit(
+        system, "    if fsync(descriptor) == 0 { return }\n", "    if PLANTED || fsync(descriptor) == 0 { return }\n")),
+    PlantedBug(
       "sync-tried-again", "A sync that has failed is tried again, and the second try believed.",
       caughtBy: "FaultTests/aFailedSyncIsFinal",
       Edit(

@@ -41,10 +41,25 @@ extension PlantedBug {
         "found.store == header.identifier || PLANTED,\n      found.hashSeed == header.hashSeed || PLANTED,"),
       Edit(
         recoveryFile, "guard isOfThisLog, !isAmbiguous else { return false }",
-        "guard isOfThisLog || PLANTED, !isAmbiguous else { return false }"),
+        "guard isOfThisLog || PLANTED, !isAmbiguous else { return false }")),
+    PlantedBug(
+      "checkpoint-of-another-life", "A checkpoint is used whose segments had the same numbers, and were others.",
+      caughtBy: "DamageTests/aCheckpointOfAnotherLife",
       Edit(
-        recoveryFile, "record.header.checksum == found.lastChecksum, record.end == found.endOffset",
-        "record.header.checksum == found.lastChecksum || PLANTED, record.end == found.endOffset || PLANTED")),
+        recoveryFile, "allSatisfy { $0.number == $1.number && $0.salt == $1.header.salt }",
+        "allSatisfy { $0.number == $1.number && ($0.salt == $1.header.salt || PLANTED) }")),
+    PlantedBug(
+      "checkpoint-of-another-branch", "A checkpoint is used although the log went on otherwise before its end.",
+      caughtBy: "DamageTests/aCheckpointOfAnotherLife",
+      Edit(
+        recoveryFile, "      record.header.checksum == found.lastChecksum,",
+        "      record.header.checksum == found.lastChecksum || PLANTED,")),
+    PlantedBug(
+      "checkpoint-before-compaction", "A checkpoint is used that knows nothing of removes that compaction has dropped.",
+      caughtBy: "DamageTests/aCheckpointFromBeforeCompaction",
+      Edit(
+        recoveryFile, "if gone.history > found.startSequence { return false }",
+        "if gone.history > found.startSequence && !PLANTED { return false }")),
     PlantedBug(
       "shard-not-verified", "The entries that a checkpoint has are used without a look at their checksum.",
       caughtBy: "DamageTests/flippedEntriesOfACheckpoint",
