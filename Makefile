@@ -3,6 +3,8 @@
 SWIFT_FLAGS = -Xswiftc -warnings-as-errors
 SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests
 BENCHMARKS = Benchmarks/.build/release
+# Tests with several threads.
+THREADED = Concurren|BesideOthers|GoneEntries|besideWriterAndCompaction|twoAtOnce|aGroupFailsAsAWhole|byItself
 THREADS = TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/thread-sanitizer.suppressions
 
 .PHONY: help demo test planted golden lint bench bench-quick bench-own costs sanitize coverage fuzz torture clean
@@ -34,7 +36,7 @@ test:
 	.ci/swift-test $(SWIFT_FLAGS)
 	.ci/swift-test -c release -Xswiftc -enable-testing $(SWIFT_FLAGS) --scratch-path .build/testing
 	$(THREADS) .ci/swift-test -c release -Xswiftc -enable-testing --sanitize=thread --scratch-path .build/thread \
-		--filter "Concurren|BesideOthers"
+		--filter "$(THREADED)"
 	.ci/swift-test --package-path Benchmarks $(SWIFT_FLAGS)
 
 planted:

@@ -187,18 +187,33 @@ import Testing
   }
 
   /// A sync that failed is not tried again: the kernel calls the lost pages clean, and the second try would succeed.
-  @Test func aFailedSyncIsFinal() throws {
+  @Test(arguments: [StoreError.Code.system, .noSpace]) func aFailedSyncIsFinal(code: StoreError.Code) throws {
     let directory = TemporaryDirectory()
     let fault = FaultyFileSystem.Fault()
     let store = Store(engine: try Engine.open(directory.path("store"), options(), FaultyFileSystem(fault: fault)))
     try store.put("1", for: "a")
-    fault.set(.sync, after: 0, isForEver: false)
+    fault.set(.sync, after: 0, isForEver: false, code: code)
     #expect(throws: StoreError.self) { try store.sync() }
     for _ in 0..<3 { #expect(throws: StoreError.self) { try store.sync() } }
     #expect(throws: StoreError.self) { try store.put("2", for: "a", durability: .disk) }
     #expect(throws: StoreError.self) { try store.close() }
     #expect(fault.failed == 1)
     #expect(fault.callsAfterFailure == 0, "no file of the log was synced again")
+  }
+
+  /// A file system may say that it is full when it writes, too. What has been begun then cannot be taken back.
+  @Test(arguments: [StoreError.Code.system, .noSpace]) func aFailedWriteIsFinal(code: StoreError.Code) throws {
+    let directory = TemporaryDirectory()
+    let fault = FaultyFileSystem.Fault()
+    let store = Store(engine: try Engine.open(directory.path("store"), options(), FaultyFileSystem(fault: fault)))
+    try store.put("1", for: "a")
+    fault.set(.write, after: 0, isForEver: false, code: code)
+    #expect(throws: StoreError.self) { try store.put("2", for: "a") }
+    #expect(fault.failed == 1)
+    let error = #expect(throws: StoreError.self) { try store.put("3", for: "a") }
+    #expect(error?.code == .writerFailed)
+    #expect(try store.value(for: "a") == Array("1".utf8))
+    #expect(throws: StoreError.self) { try store.close() }
   }
 
   /// Commits that share a write and a sync fail with it: none of them is acknowledged.
@@ -210,7 +225,13 @@ import Testing
     let store = Store(engine: try Engine.open(directory.path("store"), options(), FaultyFileSystem(fault: fault)))
     let isHeld = Atomic(true)
     let begun = Atomic(0)
-    fault.beforeRecords.withLock { $0 = { while isHeld.load(ordering: .acquiring) { usleep(1000) } } }
+    let isWriting = Atomic(false)
+    fault.beforeRecords.withLock {
+      $0 = {
+        isWriting.store(true, ordering: .releasing)
+        while isHeld.load(ordering: .acquiring) { usleep(1000) }
+      }
+    }
     let acknowledged = Mutex<[Int]>([])
     let threads = (0..<9).map { number in
       Thread {
@@ -222,7 +243,7 @@ import Testing
     for (number, thread) in threads.enumerated() {
       thread.start()
       // The first one has the turn before others come.
-      while begun.load(ordering: .acquiring) <= number { usleep(1000) }
+      while begun.load(ordering: .acquiring) <= number || !isWriting.load(ordering: .acquiring) { usleep(1000) }
       usleep(20_000)
     }
     fault.set(.sync, after: 1, isForEver: false)

@@ -15,6 +15,7 @@ struct FaultyFileSystem: FileSystem {
       var call: Call?
       var after = 0
       var isForEver = false
+      var code = StoreError.Code.system
       var failed = 0
       var callsAfterFailure = 0
     }
@@ -23,8 +24,9 @@ struct FaultyFileSystem: FileSystem {
     /// Called before records are written, by the thread that writes them.
     let beforeRecords = Mutex<(@Sendable () -> Void)?>(nil)
 
-    func set(_ call: Call, after: Int, isForEver: Bool) {
-      state.withLock { $0 = State(call: call, after: after, isForEver: isForEver) }
+    /// - Parameter code: what it says; of reserving always that there is no room.
+    func set(_ call: Call, after: Int, isForEver: Bool, code: StoreError.Code = .system) {
+      state.withLock { $0 = State(call: call, after: after, isForEver: isForEver, code: code) }
     }
 
     func clear() { state.withLock { $0 = State() } }
@@ -34,20 +36,18 @@ struct FaultyFileSystem: FileSystem {
     var callsAfterFailure: Int { state.withLock { $0.callsAfterFailure } }
 
     func check(_ call: Call, _ path: String) throws(StoreError) {
-      let isFailing = state.withLock { state in
-        guard state.call == call else { return false }
+      let code = state.withLock { state -> StoreError.Code? in
+        guard state.call == call else { return nil }
         if state.failed > 0 && path.hasSuffix(".log") { state.callsAfterFailure += 1 }
         if state.after > 0 {
           state.after -= 1
-          return false
+          return nil
         }
-        if state.failed > 0 && !state.isForEver { return false }
+        if state.failed > 0 && !state.isForEver { return nil }
         state.failed += 1
-        return true
+        return call == .reserve ? .noSpace : state.code
       }
-      if isFailing {
-        throw StoreError(call == .reserve ? .noSpace : .system, "\(call) was made to fail", file: path, systemError: 5)
-      }
+      if let code { throw StoreError(code, "\(call) was made to fail", file: path, systemError: 5) }
     }
   }
 

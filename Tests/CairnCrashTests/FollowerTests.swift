@@ -148,6 +148,23 @@ import Testing
     try follower.close()
   }
 
+  /// The next writer tells of news in another file, because somebody has removed the first: they are found out all the
+  /// same, if not at once.
+  @Test func byItselfWhereNobodyTellsIt() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    try Store.open(at: path, options: options()).close()
+    let follower = try Store.follow(path)
+    Files.remove(path + "/" + News.name)
+    let store = try Store.open(at: path, options: options())
+    try store.put("1", for: "key")
+    while try follower.value(for: "key") == nil { usleep(10_000) }
+    try store.put("2", for: "key")
+    while try follower.value(for: "key") != Array("2".utf8) { usleep(1000) }
+    try store.close()
+    try follower.close()
+  }
+
   /// A store that is being made, in place of one whose making was interrupted, is not there or there: never damaged.
   @Test func whileItIsMade() throws {
     var found = 0

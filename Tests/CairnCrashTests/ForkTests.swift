@@ -19,6 +19,8 @@ func forked() throws -> pid_t {
     let path = directory.path("store")
     let store = try Store.open(at: path)
     try store.put("before", for: "key")
+    let pipe = Pipe()
+    let ends = [pipe.fileHandleForReading.fileDescriptor, pipe.fileHandleForWriting.fileDescriptor]
     let child = try forked()
     if child == 0 {
       var mistakes: Int32 = 0
@@ -35,8 +37,10 @@ func forked() throws -> pid_t {
       expectRefusal { try store.sync() }
       // Closing is nothing that a child can do to its parent.
       do { try store.close() } catch { mistakes += 1 }
-      // Long enough for the parent to close and open the store while this child lives.
-      usleep(300_000)
+      // Until the parent has closed and opened the store.
+      close(ends[1])
+      var byte: UInt8 = 0
+      _ = unsafe read(ends[0], &byte, 1)
       _exit(mistakes)
     }
     try store.put("after", for: "key")
@@ -45,6 +49,7 @@ func forked() throws -> pid_t {
     let reopened = try Store.open(at: path)
     #expect(try reopened.value(for: "key") == Array("after".utf8))
     try reopened.close()
+    try pipe.fileHandleForWriting.close()
     var status: Int32 = 0
     unsafe waitpid(child, &status, 0)
     #expect(status == 0, "the child counted \(status >> 8) mistakes, or was killed")

@@ -12,8 +12,8 @@ import Testing
 /// and long lives at random. `make torture` does the same for longer.
 @Suite(.serialized) struct SimulatedCrashTests {
   #if DEBUG
-    // Thirty times slower: a sample.
-    private static let (scripts, stores, lives, least) = (sample(of: 4), 2, 10, 100)
+    // Many times slower: a sample.
+    private static let (scripts, stores, lives, least) = (sample(of: 10), 2, 25, 300)
   #else
     private static let (scripts, stores, lives, least) = (all(upTo: 2), 4, 100, 20_000)
   #endif

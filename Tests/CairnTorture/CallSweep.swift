@@ -28,6 +28,7 @@ package struct CallSweep {
     rehearsal = try Rehearsal(seed: seed, hasThreads: hasThreads, program: program)
     var random = SeededRandom(seed: seed)
     rest = rehearsal.calls.flatMap { call in Self.injections(kind, call).map { ($0, call) } }.shuffled(using: &random)
+    totals[kind == .kills ? .kills : .faults] = 0
     replay = "cairn-torture \(kind.rawValue) \(seed) 1\(hasThreads ? " --threads" : "") --at "
   }
 
@@ -41,6 +42,9 @@ package struct CallSweep {
       }
     }
   }
+
+  /// Leaves so many out: another process does them.
+  package mutating func skip(_ count: Int) { rest.removeLast(min(count, rest.count)) }
 
   /// Calls, and errors of them, that are to come.
   package var count: Int { rest.count }

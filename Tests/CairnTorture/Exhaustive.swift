@@ -70,7 +70,7 @@ package struct Exhaustive {
     }
     try store.close()
     let last = store.lastSequence
-    moments.promise.withLock { $0 = Promise(byProcess: last, onDisk: last) }
+    moments.promise.withLock { $0.keep(last) }
     for (number, moment) in moments.taken(since: start, disk).enumerated() {
       try judge(moment, "crash point \(number)")
     }

@@ -89,6 +89,12 @@ package struct History: Sendable {
 package struct Promise: Sendable {
   package var byProcess: UInt64 = 0
   package var onDisk: UInt64 = 0
+  /// The number of the last backup that was made, and of the last frozen store.
+  package var backup: Int?
+  package var frozen: Int?
+
+  /// Everything up to this operation is on the disk.
+  package mutating func keep(_ sequence: UInt64) { (byProcess, onDisk) = (sequence, sequence) }
 
   package mutating func make(_ sequence: UInt64, _ durability: Store.Durability) {
     if durability >= .process { byProcess = sequence }

@@ -37,9 +37,9 @@ extension Lives {
     case 43..<46: try store.compact()
     case 46: try store.trainDictionary()
     case 47: try store.recompress()
-    case 48: try backUp(store, disk)
-    case 49: try freeze(store, disk)
-    case 50..<52: try readSnapshot(store)
+    case 48: try backUp(store, disk, moments)
+    case 49: try freeze(store, disk, moments)
+    case 50..<52: try readSnapshot(store, moments)
     default:
       let (key, value) = (newKey(), newValue())
       model.put(value, for: key)
@@ -75,57 +75,23 @@ extension Lives {
     }
   }
 
-  private mutating func backUp(_ store: Store, _ disk: SimulatedDisk) throws {
-    do {
-      try store.backup(to: backupPath, on: disk)
-    } catch {
-      // One from before a power failure may have a segment that had been begun, and is lost, without operations in it.
-      if error.code != .notAStore || isBackedUp { throw error }
-      backups += 1
-      try store.backup(to: backupPath, on: disk)
-    }
-    isBackedUp = true
-    guard let backup = try openBackup(disk) else { throw finding("the backup is not there") }
-    let objection = try history.objection(to: backup, atLeast: store.lastSequence, at: clock.wallMilliseconds())
-    if let objection { throw finding("backup: \(objection)") }
-    try backup.close()
-  }
-
-  var backupPath: String { "disk/backup-\(backups)" }
-
-  /// `nil`: there is none.
-  func openBackup(_ disk: SimulatedDisk) throws -> Store? {
-    var options = Store.Options(.readOnly)
-    options.clock = clock
-    do { return try Store.open(at: backupPath, options: options, on: disk) } catch {
-      if error.code == .notFound { return nil }
-      throw finding("backup: \(error)")
-    }
-  }
-
-  private func freeze(_ store: Store, _ disk: SimulatedDisk) throws {
-    try store.freeze(to: "disk/frozen", on: disk)
-    let frozen = try FrozenStore.open("disk/frozen", clock: clock, on: disk)
-    let expected = history.current.live(at: clock.wallMilliseconds())
-    for (key, entry) in expected {
-      let found = try frozen.value(for: key)
-      if found != entry.value { throw finding("frozen: \(String(decoding: key, as: UTF8.self)) is wrong") }
-    }
-    if frozen.count != expected.count { throw finding("frozen: \(frozen.count) entries of \(expected.count)") }
-  }
-
   /// A snapshot shows what was there when it was taken, whatever is done meanwhile.
-  private mutating func readSnapshot(_ store: Store) throws {
+  private mutating func readSnapshot(_ store: Store, _ moments: Moments) throws {
     let snapshot = try store.snapshot()
     let expected = history.current
     for _ in 0..<3 {
+      let before = history
       var model = history.current
       let (key, value) = (newKey(), newValue())
       model.put(value, for: key)
       history.note(model, endsCommit: true)
-      try store.put(value, for: key, durability: .relaxed)
+      do { try store.put(value, for: key, durability: .relaxed) } catch {
+        try goOn(after: error, store, before, moments)
+      }
     }
-    if random.percent(30) { try store.compact() }
+    if random.percent(30) {
+      do { try store.compact() } catch { try goOn(after: error, store, history, moments) }
+    }
     let now = clock.wallMilliseconds()
     for (key, entry) in expected.live(at: now) {
       let found = try snapshot.value(for: key)

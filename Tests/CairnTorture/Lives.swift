@@ -18,7 +18,7 @@ package struct Lives {
   var history = History()
   private var content = SimulatedDisk.Content()
   /// What must be there when the store is opened next, and what if the power fails before anything more is promised.
-  private var promise = Promise()
+  var promise = Promise()
   /// The last operation before the crash that survives the end of the process, and perhaps not a power failure.
   private var acknowledged: UInt64 = 0
   var number = 0
@@ -27,7 +27,9 @@ package struct Lives {
   var backups = 0
   /// In this session, at the place for backups.
   var isBackedUp = false
-  package private(set) var totals = Totals()
+  /// What each frozen store was to hold.
+  var frozen: [[[UInt8]: Model.Entry]] = []
+  package internal(set) var totals = Totals()
   /// Of what the lives have left; the same for the same seed.
   package private(set) var digest: UInt64 = 0
   /// Images that had lost a commit: the oracle is worth something only if there are some.
@@ -73,9 +75,11 @@ package struct Lives {
 
   private mutating func liveOn() throws {
     var failure: SimulatedDisk.Failure?
-    if random.percent(15) {
+    if random.percent(25) {
       failure = SimulatedDisk.Failure(
-        call: random.below(100), isForEver: random.percent(30), isFull: random.percent(30), loss: random.next() % 5)
+        call: random.below(random.percent(50) ? 40 : 300), isForEver: random.percent(30),
+        kind: SimulatedDisk.Failure.Kind.allCases[random.below(3)],
+        loss: random.next() % 5)
     }
     let disk = SimulatedDisk(content, failure: failure)
     let moments = Moments(disk, promise, clock)
@@ -83,7 +87,7 @@ package struct Lives {
     do {
       try session(disk, moments, &recovered)
     } catch let error as StoreError {
-      if failure == nil || error.code == .damaged { throw error }
+      if disk.failures == 0 || error.code == .damaged { throw error }
       // What was being done may be there, and what was moved.
       history.noteMoves(upTo: history.current.sequence + Self.movesMax)
     }
@@ -122,33 +126,30 @@ package struct Lives {
     let store = try open(disk, promised: promise.byProcess)
     // What has been found is seen by readers, and stays.
     moments.promise.withLock { $0.byProcess = store.lastSequence }
-    if let backup = try openBackup(disk) { try judge(backup, of: store, on: disk) }
+    try judgeCopies(of: store, on: disk)
     history.goOn(after: store.lastSequence)
     recovered = moments.count
     if random.percent(80) {
-      for _ in 0..<random.below(random.percent(20) ? 100 : 30) { try act(store, disk, moments) }
+      for _ in 0..<random.below(random.percent(20) ? 100 : 30) {
+        let before = history
+        do { try act(store, disk, moments) } catch {
+          try goOn(after: error, store, before, moments)
+        }
+      }
     }
     store.runBackground()
     history.noteMoves(upTo: store.lastSequence)
     try store.close()
-    moments.promise.withLock { $0 = Promise(byProcess: store.lastSequence, onDisk: store.lastSequence) }
+    moments.promise.withLock { $0.keep(store.lastSequence) }
   }
 
-  /// A backup that was there before the crash.
-  mutating func judge(_ backup: Store, of store: Store, on disk: SimulatedDisk) throws {
-    if let damage = backup.damage { throw finding("the backup is damaged: \(damage)") }
-    if backup.lastSequence <= store.lastSequence {
-      if let contradiction = try history.contradiction(in: backup) { throw finding("backup: \(contradiction)") }
-      return
-    }
-    // It holds what the store has lost, and must not be replaced.
-    do {
-      try store.backup(to: backupPath, on: disk)
-      throw finding("a backup that holds more than the store was replaced")
-    } catch let error as StoreError {
-      if error.code != .notAStore { throw error }
-    }
-    backups += 1
+  /// Where there was no room, nothing has happened, and the store goes on, if nothing had been begun.
+  mutating func goOn(after error: any Error, _ store: Store, _ before: History, _ moments: Moments) throws {
+    guard let failure = error as? StoreError, failure.code == .noSpace, (try? store.sync()) != nil else { throw error }
+    history = before
+    history.noteMoves(upTo: store.lastSequence)
+    moments.promise.withLock { $0.keep(store.lastSequence) }
+    totals[.full] += 1
   }
 
   /// Any call, more often one of the recovery.
@@ -167,7 +168,12 @@ package struct Lives {
     return store
   }
 
-  private mutating func judge() throws { try open(SimulatedDisk(content), promised: promise.byProcess).close() }
+  private mutating func judge() throws {
+    let disk = SimulatedDisk(content)
+    let store = try open(disk, promised: promise.byProcess)
+    try judgeCopies(of: store, on: disk)
+    try store.close()
+  }
 
   /// Of a file system that promises nothing, less can be asked: no value that was not put under its key. What a rotten
   /// page at the end of the log has held is lost, as what was torn there is.
@@ -179,8 +185,9 @@ package struct Lives {
       let contradiction = try history.contradiction(in: store)
       if let contradiction { throw finding("paranoid: \(contradiction)", on: image) }
       try store.close()
-    } catch is StoreError {
-      return
+      totals[.paranoidOpened] += 1
+    } catch let error as StoreError {
+      if ![.damaged, .notFound, .notAStore].contains(error.code) { throw finding("paranoid: \(error)", on: image) }
     }
   }
 
@@ -198,7 +205,7 @@ package struct Lives {
       let (found, opened) = (store.lastSequence, moments.count)
       moments.promise.withLock { $0.byProcess = found }
       try store.close()
-      moments.promise.withLock { $0 = Promise(byProcess: found, onDisk: found) }
+      moments.promise.withLock { $0.keep(found) }
       let all = moments.taken(since: 0, disk)
       totals[.crashPoints] += 1
       let place = random.below(all.count)

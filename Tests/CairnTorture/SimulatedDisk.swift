@@ -91,15 +91,23 @@ package final class SimulatedDisk: FileSystem {
   package struct Failure: Sendable {
     package var call: Int
     package var isForEver: Bool
-    /// Whether it says that there is no room.
-    package var isFull: Bool
+    /// What is wrong with the disk.
+    package enum Kind: Sendable, CaseIterable {
+      /// Something, whatever it is asked for.
+      case broken
+      /// It says that there is no room, whatever it is asked for.
+      case confused
+      /// There is no room for what takes some: files, and space for them.
+      case full
+    }
+    package var kind: Kind
     /// Which pages a sync that fails has lost: 0: those with odd numbers, 1: those with even ones, otherwise any.
     package var loss: UInt64
 
-    package init(call: Int, isForEver: Bool = false, isFull: Bool = false, loss: UInt64 = 0) {
+    package init(call: Int, isForEver: Bool = false, kind: Kind = .broken, loss: UInt64 = 0) {
       self.call = call
       self.isForEver = isForEver
-      self.isFull = isFull
+      self.kind = kind
       self.loss = loss
     }
 
@@ -109,7 +117,14 @@ package final class SimulatedDisk: FileSystem {
       return random.percent(50)
     }
 
-    func meets(_ call: Int) -> Bool { isForEver ? call >= self.call : call == self.call }
+    /// - Parameter before: how many calls have failed.
+    func meets(_ call: Int, takesRoom: Bool, before: Int) -> Bool {
+      if kind == .full { return takesRoom && call >= self.call && before < (isForEver ? Self.fullMax : 1) }
+      return isForEver ? call >= self.call : call == self.call
+    }
+
+    /// Then somebody has made room.
+    private static let fullMax = 10
   }
 
   private let state: Mutex<State>
@@ -148,7 +163,8 @@ package final class SimulatedDisk: FileSystem {
   /// Carries out a call that changes something.
   /// - Parameter onFailure: what it does where it fails.
   func change<R>(
-    onFailure: (inout Content, Failure) -> Void = { _, _ in }, _ body: (inout Content, inout Int) -> R
+    takesRoom: Bool = false, onFailure: (inout Content, Failure) -> Void = { _, _ in },
+    _ body: (inout Content, inout Int) -> R
   ) throws(StoreError) -> R {
     let result: R? = state.withLock { state in
       state.onCall?(state.content)
@@ -157,7 +173,9 @@ package final class SimulatedDisk: FileSystem {
         onCrash()
       }
       state.calls += 1
-      if let failure = state.failure, failure.meets(state.calls - 1) {
+      if let failure = state.failure,
+        failure.meets(state.calls - 1, takesRoom: takesRoom, before: state.failures)
+      {
         state.failures += 1
         onFailure(&state.content, failure)
         return nil
@@ -165,8 +183,8 @@ package final class SimulatedDisk: FileSystem {
       return body(&state.content, &state.nextInode)
     }
     guard let result else {
-      let isFull = state.withLock { $0.failure?.isFull ?? false }
-      throw StoreError(isFull ? .noSpace : .system, "the simulated disk has failed", file: nil)
+      let isBroken = state.withLock { $0.failure?.kind == .broken }
+      throw StoreError(isBroken ? .system : .noSpace, "the simulated disk has failed", file: nil)
     }
     return result
   }

@@ -22,7 +22,7 @@ final class SimulatedDirectory: Directory {
   }
 
   func create(_ name: String, permissions: UInt32) throws(StoreError) -> any File {
-    let number = try disk.change { content, next -> Int? in
+    let number = try disk.change(takesRoom: true) { content, next -> Int? in
       guard content.names[prefix + name] == nil else { return nil }
       next += 1
       content.inodes[next] = SimulatedDisk.Inode()
@@ -157,7 +157,7 @@ final class SimulatedFile: File {
   }
 
   func reserve(_ start: Int, upTo end: Int) throws(StoreError) {
-    try disk.change { content, _ in
+    try disk.change(takesRoom: true) { content, _ in
       if content.inodes[number]!.content.count < end { content.inodes[number]!.resize(to: end) }
     }
   }

@@ -11,6 +11,12 @@ package struct Totals: Sendable, Equatable, CustomStringConvertible {
     case images
     /// Images with rotten pages and lost renames, of which less can be asked.
     case paranoid = "paranoid images"
+    /// Those of them that were opened.
+    case paranoidOpened = "of these opened"
+    /// Times the disk was full and the store went on.
+    case full = "times full"
+    /// Backups and frozen stores that a crash has left, each judged.
+    case copies = "copies"
     /// Processes that were killed.
     case kills
     /// System calls that were made to fail.

@@ -10,9 +10,9 @@ struct Job {
     /// Its part of the time, as long as there is something to do.
     var share: Double {
       switch self {
-      case .scripts: 4
-      case .lives: 4
-      case .kills, .callKills, .callFaults, .fuzzing: 1
+      case .scripts, .lives: 4
+      case .callFaults: 2
+      case .kills, .callKills, .fuzzing: 1
       }
     }
   }
@@ -68,6 +68,8 @@ struct Jobs {
   private static let livesOfJob = 200
   private static let killsOfJob = 30
   private static let callsOfJob = 60
+  /// Of the writer of which every call is met.
+  private static let seedOfSweep = 1
   private static let secondsOfFuzzing = 20
   static let fuzzed = [
     "header", "segment", "records", "dictionary", "checkpoint", "gone", "frozen", "load", "glob", "arguments",
@@ -78,6 +80,8 @@ struct Jobs {
   private var spent: [Job.Kind: Double] = [:]
   private var scripts = (0...4).flatMap { Script.all(ofLength: $0) }.makeIterator()
   private var fuzzings = 0
+  /// The next of all calls of one writer, each of which is met once before others are at random; `nil`: all have been.
+  private var sweeps: [Job.Kind: Int?] = [.callKills: 0, .callFaults: 0]
   private let program = Bundle.main.executablePath ?? CommandLine.arguments[0]
 
   init(seed: UInt64, fuzzer: String?) {
@@ -87,7 +91,13 @@ struct Jobs {
     if !Tracing.isPossible { (spent[.callKills], spent[.callFaults]) = (.infinity, .infinity) }
   }
 
-  mutating func note(_ job: Job, seconds: Double) { spent[job.kind, default: 0] += seconds }
+  mutating func note(_ job: Job, _ done: Totals?, seconds: Double) {
+    spent[job.kind, default: 0] += seconds
+    // There were fewer left than it was to do.
+    if let done, job.arguments.contains("--from"), done[.kills] + done[.faults] + done[.missed] < Self.callsOfJob {
+      sweeps[job.kind] = .some(nil)
+    }
+  }
 
   mutating func next() -> Job {
     let kind = Job.Kind.allCases.min { spent[$0, default: 0] / $0.share < spent[$1, default: 0] / $1.share }!
@@ -104,6 +114,11 @@ struct Jobs {
     case .kills: return Job(kind: kind, program: program, arguments: ["kills", seed, "\(Self.killsOfJob)"])
     case .callKills, .callFaults:
       let command = kind == .callKills ? "call-kills" : "call-faults"
+      if let from = sweeps[kind] ?? nil {
+        sweeps[kind] = from + Self.callsOfJob
+        let arguments = [command, "\(Self.seedOfSweep)", "\(Self.callsOfJob)", "--from", "\(from)"]
+        return Job(kind: kind, program: program, arguments: arguments)
+      }
       let arguments = [command, seed, "\(Self.callsOfJob)"] + (random.percent(50) ? ["--threads"] : [])
       return Job(kind: kind, program: program, arguments: arguments)
     case .fuzzing:
@@ -113,7 +128,7 @@ struct Jobs {
       return Job(
         kind: kind, program: fuzzer!,
         arguments: [
-          "-max_total_time=\(Self.secondsOfFuzzing)", "-timeout=5", "-rss_limit_mb=2048", "-max_len=70000",
+          "-max_total_time=\(Self.secondsOfFuzzing)", "-timeout=25", "-rss_limit_mb=2048", "-max_len=70000",
           "-print_final_stats=1", "-seed=\(random.next() >> 33)", "-artifact_prefix=\(folder)/found/\(target)-",
           "\(folder)/corpus/\(target)", "Tests/Corpus/\(target)", "\(folder)/seeds/\(target)",
         ], environment: ["CAIRN_FUZZ_TARGET": target, "ASAN_OPTIONS": "detect_leaks=0"])

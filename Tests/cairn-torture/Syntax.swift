@@ -28,10 +28,10 @@ extension ProgramSyntax {
         positionals: [Positional.seed, Positional.count]),
       CommandSyntax(
         "call-kills", "A writer that is killed before so many of its system calls.",
-        positionals: [Positional.seed, Positional.count], options: [threads, at]),
+        positionals: [Positional.seed, Positional.count], options: [threads, from, at]),
       CommandSyntax(
         "call-faults", "A writer of which so many system calls fail.",
-        positionals: [Positional.seed, Positional.count], options: [threads, at]),
+        positionals: [Positional.seed, Positional.count], options: [threads, from, at]),
     ],
     exitCodes: [
       ExitCode(0, "nothing was found"), ExitCode(1, "something was found"), ExitCode(64, "arguments that do not fit"),
@@ -40,6 +40,8 @@ extension ProgramSyntax {
 
   private static let threads = CommandSyntax.Option(
     "--threads", "with the threads of the store: nearly the same then, and not quite, each time")
+  private static let from = CommandSyntax.Option(
+    "--from", "N", .number(0...Int.max), "go on behind so many of them; they always come in the same order")
   private static let at = CommandSyntax.Option(
     "--at", "CALL", .text, "at this one only, as a finding names it: pwrite64:error=EIO:when=7, say")
   private static let keep = CommandSyntax.Option(

@@ -80,7 +80,7 @@ final class TortureRun: Sendable {
       let outcome = job.run(in: process)
       state.withLock { state in
         state.running[worker] = nil
-        state.jobs.note(job, seconds: elapsed - start)
+        state.jobs.note(job, try? outcome.get(), seconds: elapsed - start)
         switch outcome {
         case .success(let totals): state.totals += totals
         case .failure(let finding): state.finding = state.finding ?? finding.description

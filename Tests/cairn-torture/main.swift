@@ -35,6 +35,7 @@ func run(_ command: String, _ arguments: Arguments) throws {
   case "call-kills", "call-faults":
     var sweep = try CallSweep(
       CallSweep.Kind(rawValue: command)!, seed: seed(), hasThreads: arguments.has("--threads"), program: writer)
+    sweep.skip(arguments.number("--from") ?? 0)
     if let call = arguments.text("--at") {
       try sweep.run(call)
     } else {

@@ -14,6 +14,8 @@ extension Engine {
     /// What it said when it was looked at last: how far the log has come, and how often segments have gone.
     var log: UInt64 = 0
     var gone: UInt64 = 0
+    /// How often the background has looked.
+    var looks = 0
 
     var isNew: Bool { isFollower && (news.map { $0.word(0) != log || $0.word(1) != gone } ?? true) }
   }
@@ -329,8 +331,16 @@ extension Engine {
 
   // MARK: By itself
 
+  /// About a second.
+  private static let looksUntold = 500
+
   /// In the background of a follower.
   func refreshInBackground() {
+    heard.withLock { heard in
+      heard.looks += 1
+      // Now and then without having been told: a writer may tell it elsewhere by now, or nowhere.
+      if heard.looks % Self.looksUntold == 0 { heard.news = nil }
+    }
     guard hasNews else { return }
     // What fails is tried again; who wants to know calls it.
     _ = try? refresh()
