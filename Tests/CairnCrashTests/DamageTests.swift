@@ -212,6 +212,38 @@ import Testing
     try store.close()
   }
 
+  /// The same where the changes stand elsewhere by now.
+  @Test func aFeedThatMeetsDamageInWhatWasMoved() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path("store")
+    var options = Store.Options()
+    options.segmentBytes = 64 << 10
+    options.compaction.isAutomatic = false
+    let store = try Store.open(at: path, options: options)
+    for number in 0..<10 { try store.put("value \(number)", for: "key \(number)") }
+    for _ in 0..<1000 { try store.put([UInt8](repeating: 1, count: 200), for: "other") }
+    try store.compact()
+    // So that what was moved is read from its file.
+    try store.writeCheckpoint()
+    for _ in 0..<1000 { try store.put([UInt8](repeating: 1, count: 200), for: "other") }
+    try store.close()
+    let again = try Store.open(at: path, options: options)
+    var changes = try again.changes(since: 0)
+    #expect(try changes.next()?.key == Array("key 0".utf8))
+    let value = Array("value 7".utf8)
+    let name = try #require(
+      try Files.segments(path).first { try Files.read(path + "/" + $0).firstRange(of: value) != nil })
+    var bytes = try Files.read(path + "/" + name)
+    bytes[try #require(bytes.firstRange(of: value)).lowerBound] ^= 1
+    try Files.write(bytes, to: path + "/" + name)
+    for number in 1..<7 { #expect(try changes.next()?.key == Array("key \(number)".utf8)) }
+    for _ in 0..<2 {
+      let error = #expect(throws: StoreError.self) { try changes.next() }
+      #expect(error?.code == .damaged && error?.file?.hasSuffix(name) == true)
+    }
+    try again.close()
+  }
+
   @Test func filesOfAnotherStoreAreNotTaken() throws {
     let small = try SmallStore(seed: 1, operations: 30, isClosed: true, checkpointInterval: 0)
     let other = try SmallStore(seed: 2, operations: 30, isClosed: true, checkpointInterval: 0)

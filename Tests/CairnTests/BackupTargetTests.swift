@@ -123,6 +123,18 @@ import Testing
     try store.close()
   }
 
+  /// What is left of a store without its first file is nobody's earlier state, for all that one can tell.
+  @Test func withoutTheFileThatMakesItAStore() throws {
+    let store = try open("store")
+    try store.put("1", for: "a")
+    try store.backup(to: directory.path("backup"))
+    Files.remove(directory.path("backup/STORE"))
+    expectError(.notAStore) { try store.backup(to: directory.path("backup")) }
+    expectError(.notAStore) { try store.backup(to: directory.path("next"), since: directory.path("backup")) }
+    #expect(try numbers("backup").count == 1)
+    try store.close()
+  }
+
   /// Two that replace the same backup, again and again: it never goes back.
   @Test func twoAtOnce() throws {
     let store = try open("store")
