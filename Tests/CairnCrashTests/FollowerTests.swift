@@ -193,7 +193,8 @@ import Testing
 
   /// Another store in the place of the one that is followed, of another identity or of the same, is not taken for it.
   /// Method: the follower is made to read the store anew, by compaction, when it is not there any more.
-  @Test(arguments: [false, true]) func anotherStoreInItsPlace(isRelated: Bool) throws {
+  @Test(arguments: [(false, false), (true, false), (true, true)])
+  func anotherStoreInItsPlace(isRelated: Bool, isFollowedBefore: Bool) throws {
     let directory = TemporaryDirectory()
     let (path, other) = (directory.path("store"), directory.path("other"))
     func fill(_ store: Store, _ round: Int) throws {
@@ -201,6 +202,8 @@ import Testing
     }
     try Store.open(at: path, options: options()).close()
     if isRelated { try Files.copyTree(path, to: other) }
+    // Then it knows of no segment that the two have of their own.
+    var follower = isFollowedBefore ? try Store.follow(path, refreshing: .manual) : nil
     for place in [path, other] {
       let store = try Store.open(at: place, options: options())
       try fill(store, 0)
@@ -208,15 +211,26 @@ import Testing
       try store.close()
     }
     let store = try Store.open(at: path, options: options())
-    let follower = try Store.follow(path, refreshing: .manual)
+    if follower == nil { follower = try Store.follow(path, refreshing: .manual) }
     try FileManager.default.moveItem(atPath: path, toPath: directory.path("away"))
-    try Files.copyTree(other, to: path)
     for round in 0..<30 { try fill(store, round) }
     try store.compact()
-    let error = #expect(throws: StoreError.self) { try follower.refresh() }
+    // The two go on in segments of the same number.
+    let last = try #require(try Files.segments(directory.path("away")).last)
+    let second = try Store.open(at: other, options: options())
+    while try #require(try Files.segments(other).last) < last {
+      try second.beginSegment()
+      try second.put("more", for: "more")
+    }
+    try second.close()
+    #expect(try Files.segments(other).last == last)
+    try Files.copyTree(other, to: path)
+    let following = try #require(follower)
+    let error = #expect(throws: StoreError.self) { try following.refresh() }
     #expect(error?.code == (isRelated ? .historyGone : .notFound), "\(error?.description ?? "")")
-    #expect(try follower.contents().count == 300 && !follower.contains("other"))
-    try follower.close()
+    #expect(error?.message.contains("replaced") == true, "\(error?.description ?? "")")
+    #expect(try following.contents().count == (isFollowedBefore ? 0 : 300) && !following.contains("other"))
+    try following.close()
     try store.close()
   }
 

@@ -270,7 +270,7 @@ extension Engine {
     for segment in new {
       let slot = SegmentTable.slot(segment.number)
       guard !old.contains(where: { SegmentTable.slot($0.number) == slot && $0.salt != segment.salt }) else {
-        throw StoreError(.historyGone, "the store has been replaced, or too much of it; open it again", file: path)
+        throw replacedError()
       }
       segments.set(slot, segment.memory.view, salt: segment.salt)
       dictionaries.set(slot, salt: segment.salt, nil)
@@ -315,10 +315,22 @@ extension Engine {
       for shard in 0..<HashIndex.shards { try fresh.verify(shard) }
       // Compaction may have been faster.
       if let file = try directory.open(SegmentHeader.name(fresh.log.segment), forWriting: false) {
+        // The path may lead elsewhere by now; the directory is the one that was there first.
+        guard try salt(of: file) == fresh.segmentOfLog(fresh.log.segment)?.salt else { throw replacedError() }
         return (fresh, file)
       }
     }
     throw Self.overtakenError(directory.path)
+  }
+
+  private func salt(of file: any File) throws(StoreError) -> UInt64 {
+    let start = try System.allocate(byteCount: SegmentHeader.byteCount)
+    let view = start.view.slice(0, SegmentHeader.byteCount)
+    return try SegmentHeader(decoding: view.slice(0, file.read(into: view, at: 0)), file: file.path).salt
+  }
+
+  private func replacedError() -> StoreError {
+    StoreError(.historyGone, "the store has been replaced, or too much of it; open it again", file: path)
   }
 
   private static func overtakenError(_ path: String) -> StoreError {
