@@ -79,8 +79,8 @@ bench-own:
 
 sanitize:
 	@.ci/prerequisites test
-	@# XCTest itself leaks two blocks, which would make every run fail; a process that dies of SIGBUS is to do so. Of undefined behaviour, which Swift has none of by
-	@# itself, the parts in C end the process.
+	@# XCTest itself leaks two blocks, which would make every run fail; a process that dies of SIGBUS is to do so. Of
+	@# undefined behaviour, which Swift has none of by itself, the parts in C end the process.
 	ASAN_OPTIONS=detect_leaks=0:handle_sigbus=0 .ci/swift-test --sanitize=address --scratch-path .build/sanitized \
 	  -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=undefined
 

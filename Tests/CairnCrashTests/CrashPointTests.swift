@@ -16,8 +16,21 @@ import Testing
     return options
   }
 
-  private func open(_ disk: SimulatedDisk) throws -> Store {
-    Store(engine: try Engine.open("store", options(), disk))
+  private func open(_ disk: SimulatedDisk, _ options: Store.Options? = nil) throws(StoreError) -> Store {
+    try Store.open(at: "store", options: options ?? self.options(), on: disk)
+  }
+
+  /// What a power failure has left is a store.
+  private func expectToOpen(
+    _ content: SimulatedDisk.Content, _ options: Store.Options, seed: UInt64, _ look: (Store) throws -> Void = { _ in }
+  ) throws {
+    let store: Store
+    do { store = try open(SimulatedDisk(content), options) } catch {
+      Issue.record("seed \(seed): \(error)")
+      return
+    }
+    try look(store)
+    try store.close()
   }
 
   /// Values of two pages or half of one, so that records can be lost one by one.
@@ -151,20 +164,16 @@ import Testing
       var options = Store.Options()
       options.segmentBytes = 64 << 10
       let first = SimulatedDisk()
-      let killed = Store(engine: try Engine.open("store", options, first))
+      let killed = try open(first, options)
       try killed.put("value", for: "key")
       let second = SimulatedDisk(first.crashed())
       try killed.close()
-      let store = Store(engine: try Engine.open("store", options, second))
+      let store = try open(second, options)
       try store.engine.syncSealed()
       for number in 0..<60 { try store.put([UInt8](repeating: 7, count: 200), for: "\(number)") }
       let content = second.crashed().afterPowerFailure(&random)
       try store.close()
-      let opened = Result { () throws(StoreError) in try Engine.open("store", options, SimulatedDisk(content)) }
-      switch opened {
-      case .success(let engine): try engine.close()
-      case .failure(let error): Issue.record("seed \(seed): \(error)")
-      }
+      try expectToOpen(content, options, seed: seed)
     }
   }
 
@@ -176,18 +185,15 @@ import Testing
       var options = Store.Options()
       options.segmentBytes = 64 << 10
       let disk = SimulatedDisk()
-      let store = Store(engine: try Engine.open("store", options, disk))
+      let store = try open(disk, options)
       while store.engine.log.segment == 1 { try store.put([UInt8](repeating: 7, count: 900), for: "first") }
       try store.engine.syncSealed()
       for number in 0..<30 { try store.put([UInt8](repeating: 7, count: 900), for: "\(number)") }
       let content = disk.crashed().afterPowerFailure(&random)
       try store.close()
-      let opened = Result { () throws(StoreError) in try Engine.open("store", options, SimulatedDisk(content)) }
-      switch opened {
-      case .success(let engine):
-        #expect(try Store(engine: engine).contains("first"), "seed \(seed)")
-        try engine.close()
-      case .failure(let error): Issue.record("seed \(seed): \(error)")
+      try expectToOpen(content, options, seed: seed) { store in
+        let isThere = try store.contains("first")
+        #expect(isThere, "seed \(seed)")
       }
     }
   }
@@ -207,7 +213,7 @@ import Testing
         first.crashed(), failure: SimulatedDisk.Failure(call: call, loss: loss))
       let failed: Bool
       do throws(StoreError) {
-        store = Store(engine: try Engine.open("store", options(), failing))
+        store = try open(failing)
         for number in 3..<(isSealed ? 60 : 12) { try store.put(value(number), for: "\(number)") }
         try store.sync()
         failed = false
@@ -254,15 +260,14 @@ import Testing
     options.hasThreads = false
     var failed = 0
     for place in stride(from: 4032, through: 4096, by: 8) {
+      let whole = SimulatedDisk()
+      _ = try close(on: whole, options, markAt: place)
       for number in 0... {
-        let whole = SimulatedDisk()
-        _ = try close(on: whole, options, markAt: place)
-        let calls = whole.calls
-        let failing = SimulatedDisk(failure: SimulatedDisk.Failure(call: calls - 1 - number, loss: loss))
+        let failing = SimulatedDisk(failure: SimulatedDisk.Failure(call: whole.calls - 1 - number, loss: loss))
         guard let isFailed = try close(on: failing, options, markAt: place) else { break }
         if isFailed { failed += 1 }
         let next = SimulatedDisk(failing.crashed())
-        let second = Store(engine: try Engine.open("store", options, next))
+        let second = try open(next, options)
         try second.put("last", for: "last", durability: .disk)
         let content = next.crashed().image(with: [])
         try second.close()
@@ -278,7 +283,7 @@ import Testing
   /// Returns whether the close has failed; `nil` if something else has.
   private func close(on disk: SimulatedDisk, _ options: Store.Options, markAt place: Int) throws -> Bool? {
     do {
-      let store = Store(engine: try Engine.open("store", options, disk))
+      let store = try open(disk, options)
       try store.put("first", for: "first")
       let position = store.engine.log.position
       let byteCount = 64 + (place - position - 64) & 4095

@@ -190,7 +190,7 @@ import Testing
   @Test(arguments: [StoreError.Code.system, .noSpace]) func aFailedSyncIsFinal(code: StoreError.Code) throws {
     let directory = TemporaryDirectory()
     let fault = FaultyFileSystem.Fault()
-    let store = Store(engine: try Engine.open(directory.path("store"), options(), FaultyFileSystem(fault: fault)))
+    let store = try Store.open(at: directory.path("store"), options: options(), on: FaultyFileSystem(fault: fault))
     try store.put("1", for: "a")
     fault.set(.sync, after: 0, isForEver: false, code: code)
     #expect(throws: StoreError.self) { try store.sync() }
@@ -205,7 +205,7 @@ import Testing
   @Test(arguments: [StoreError.Code.system, .noSpace]) func aFailedWriteIsFinal(code: StoreError.Code) throws {
     let directory = TemporaryDirectory()
     let fault = FaultyFileSystem.Fault()
-    let store = Store(engine: try Engine.open(directory.path("store"), options(), FaultyFileSystem(fault: fault)))
+    let store = try Store.open(at: directory.path("store"), options: options(), on: FaultyFileSystem(fault: fault))
     try store.put("1", for: "a")
     fault.set(.write, after: 0, isForEver: false, code: code)
     #expect(throws: StoreError.self) { try store.put("2", for: "a") }
@@ -222,7 +222,7 @@ import Testing
   @Test func aGroupFailsAsAWhole() throws {
     let directory = TemporaryDirectory()
     let fault = FaultyFileSystem.Fault()
-    let store = Store(engine: try Engine.open(directory.path("store"), options(), FaultyFileSystem(fault: fault)))
+    let store = try Store.open(at: directory.path("store"), options: options(), on: FaultyFileSystem(fault: fault))
     let isHeld = Atomic(true)
     let begun = Atomic(0)
     let isWriting = Atomic(false)

@@ -80,8 +80,8 @@ struct Jobs {
   private var spent: [Job.Kind: Double] = [:]
   private var scripts = (0...4).flatMap { Script.all(ofLength: $0) }.makeIterator()
   private var fuzzings = 0
-  /// The next of all calls of one writer, each of which is met once before others are at random; `nil`: all have been.
-  private var sweeps: [Job.Kind: Int?] = [.callKills: 0, .callFaults: 0]
+  /// The next of all calls of one writer, each of which is met once before others are at random; none: all have been.
+  private var sweeps: [Job.Kind: Int] = [.callKills: 0, .callFaults: 0]
   private let program = Bundle.main.executablePath ?? CommandLine.arguments[0]
 
   init(seed: UInt64, fuzzer: String?) {
@@ -95,7 +95,7 @@ struct Jobs {
     spent[job.kind, default: 0] += seconds
     // There were fewer left than it was to do.
     if let done, job.arguments.contains("--from"), done[.kills] + done[.faults] + done[.missed] < Self.callsOfJob {
-      sweeps[job.kind] = .some(nil)
+      sweeps[job.kind] = nil
     }
   }
 
@@ -114,7 +114,7 @@ struct Jobs {
     case .kills: return Job(kind: kind, program: program, arguments: ["kills", seed, "\(Self.killsOfJob)"])
     case .callKills, .callFaults:
       let command = kind == .callKills ? "call-kills" : "call-faults"
-      if let from = sweeps[kind] ?? nil {
+      if let from = sweeps[kind] {
         sweeps[kind] = from + Self.callsOfJob
         let arguments = [command, "\(Self.seedOfSweep)", "\(Self.callsOfJob)", "--from", "\(from)"]
         return Job(kind: kind, program: program, arguments: arguments)
