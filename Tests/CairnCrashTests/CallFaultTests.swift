@@ -7,7 +7,7 @@ import Testing
 /// what failed is not seen, what was acknowledged stays, and after a failed commit nothing is written until the store
 /// is opened again.
 /// Method: a child does something of everything, looks at the store after each error, and tries to go on; then
-/// everything is read without the fault.
+/// everything is read without the fault. Two followers check what they see of it, and must come to the last state.
 @Suite(.serialized) struct CallFaultTests {
   #if DEBUG
     private static let faults = 40

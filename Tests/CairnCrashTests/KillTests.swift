@@ -6,7 +6,8 @@ import Testing
 /// Goal: a killed process loses nothing that was acknowledged, batches are whole, relaxed writes lose an end at most;
 /// and who follows sees nothing else.
 /// Method: a child does something of everything and acknowledges it, until it is killed (SIGKILL); what it had promised
-/// follows from its seed. Then everything is read, as it is and after it has been opened for writing.
+/// follows from its seed. Then everything is read, as it is and after it has been opened for writing. Followers, in
+/// processes of their own, check each state that they come across, and must come to the last one.
 @Suite(.serialized) struct KillTests {
   #if DEBUG
     private static let kills = 12
@@ -37,6 +38,7 @@ import Testing
     while attempts < Self.calls, try kills.run() { attempts += 1 }
     #expect(attempts == Self.calls)
     #expect(kills.totals[.kills] >= Self.calls * 2 / 3, "\(kills.totals)")
+    #expect(kills.totals[.followed] > Self.calls)
     print(kills.totals)
   }
 

@@ -25,11 +25,16 @@ struct Aftermath {
   }
 
   /// Goes by what the worker has said, then opens what there is. What is wrong; `nil`: nothing.
-  mutating func objection(to lines: [String], isWriting: Bool = true) -> String? {
+  ///
+  /// - Parameter seen: by a follower that has looked last when the worker had ended.
+  mutating func objection(to lines: [String], isWriting: Bool = true, seen: Follower.Report? = nil) -> String? {
     if let objection = follow(lines) { return objection }
     let isAnythingPromised = prospect.last.done > 0
     // That may have been begun.
     prospect.begin()
+    if let seen, isAnythingPromised || seen.done != nil, let objection = prospect.objection(to: seen) {
+      return objection
+    }
     do throws(StoreError) {
       if let objection = try look(isWriting) { return objection }
     } catch {

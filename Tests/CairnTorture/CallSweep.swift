@@ -1,7 +1,8 @@
 internal import CairnTestSupport
 internal import Foundation
 
-/// A writer to which something is done at each of its system calls in turn, or at some of them.
+/// A writer to which something is done at each of its system calls in turn, or at some of them, while two processes
+/// follow it.
 package struct CallSweep {
   package enum Kind: String, Sendable {
     /// It is killed before the call.
@@ -66,8 +67,11 @@ package struct CallSweep {
 
   /// This one, as `strace` would have it said, and as a ``Finding`` says it.
   package mutating func run(_ injection: String) throws {
+    let (trial, replay) = (rehearsal.trial, replay + injection)
+    try trial.prepare()
+    let (early, late) = (try trial.follower("early"), try trial.follower("late"))
     let (outcome, injected) = try rehearsal.play(injection)
-    let objection: String?
+    var objection: String?
     switch kind {
     case .kills:
       totals[outcome.isDone ? .missed : .kills] += 1
@@ -80,9 +84,12 @@ package struct CallSweep {
         outcome.hasFailed && injected.isEmpty
         ? "it fails without: \(outcome.description)" : Self.objection(to: outcome, injection)
     }
-    if let what = objection ?? rehearsal.trial.objection(to: outcome) {
-      throw Finding("\(injection): \(what)", replay: replay + injection)
+    if objection == nil {
+      let (what, states) = try trial.objection(to: outcome, early: early, late: late, replay: replay)
+      objection = what
+      totals[.followed] += states
     }
+    if let objection { throw Finding("\(injection): \(objection)", replay: replay) }
   }
 
   /// To how a writer has ended of which a call has failed.

@@ -10,16 +10,11 @@ package struct Kills {
   private let directory = TemporaryDirectory(isInMemory: true)
   private var random: SeededRandom
   private var aftermath: Aftermath
-  private var followers: [Follower] = []
+  /// Those that are stopped are not gone.
+  private var followers: [(follower: Follower, isStopped: Bool)] = []
   private var started = 0
   private var number = 0
   package private(set) var totals = Totals()
-
-  private struct Follower {
-    let child: Child
-    let output: String
-    var isStopped = false
-  }
 
   private static let injected = [
     "pwrite64", "fdatasync", "fsync", "openat", "fallocate", "renameat", "unlinkat", "write",
@@ -38,9 +33,9 @@ package struct Kills {
     for _ in 0..<count { try startFollower() }
   }
 
-  private func finding(_ what: String) -> Finding {
-    Finding("kill \(number): \(what)", replay: "cairn-torture kills \(seed) \(number + 1)")
-  }
+  private var replay: String { "cairn-torture kills \(seed) \(number + 1)" }
+
+  private func finding(_ what: String) -> Finding { Finding("kill \(number): \(what)", replay: replay) }
 
   /// What the writer may have to do with in the next two cycles.
   private var paths: [String] {
@@ -64,9 +59,8 @@ package struct Kills {
 
   private mutating func startFollower() throws {
     started += 1
-    let output = directory.path("follower-\(started)")
-    let child = try Child([program, "follow", folder + "/store", "\(seed)"], output: output)
-    followers.append(Follower(child: child, output: output))
+    let name = directory.path("follower-\(started)")
+    followers.append((try Follower(folder + "/store", seed: seed, program: program, name: name), isStopped: false))
   }
 
   /// One life of the writer, which ends with its death, as a rule. Throws a ``Finding``.
@@ -100,25 +94,17 @@ package struct Kills {
     }
     // Half of the time it is the next writer that opens it first.
     if let objection = aftermath.objection(to: lines, isWriting: random.percent(50)) { throw finding(objection) }
-    for follower in followers { try check(follower) }
+    if let objection = followers.lazy.compactMap(\.follower.objection).first { throw finding(objection) }
     number += 1
   }
 
-  /// The writer says until the end what the store holds, and the followers see it.
+  /// The followers look once more: they see what there is.
   package mutating func finish() throws {
-    for follower in followers { follower.child.signal(SIGCONT) }
-    do throws(StoreError) {
-      let store = try Store.open(at: folder + "/store", options: aftermath.prospect.last.options(hasThreads: true))
-      try store.put("", for: Self.end)
-      try store.close()
-    } catch { throw finding("\(error)") }
-    for follower in followers {
-      let end = follower.child.wait()
-      let lines = Child.lines(follower.output)
-      guard end == .exited(0), let count = lines.last.flatMap({ Int($0) }) else {
-        throw finding("a follower \(end): \(lines.suffix(3))")
-      }
-      totals[.followed] += count
+    for (follower, _) in followers {
+      follower.signal(SIGCONT)
+      let report = try follower.end(replay: replay)
+      if let objection = aftermath.prospect.objection(to: report) { throw finding(objection) }
+      totals[.followed] += report.states
     }
     followers = []
   }
@@ -127,95 +113,17 @@ package struct Kills {
     for index in followers.indices {
       if followers[index].isStopped {
         followers[index].isStopped = false
-        followers[index].child.signal(SIGCONT)
+        followers[index].follower.signal(SIGCONT)
       } else if random.percent(20) {
         followers[index].isStopped = true
-        followers[index].child.signal(SIGSTOP)
+        followers[index].follower.signal(SIGSTOP)
         totals[.stops] += 1
       }
     }
     if !followers.isEmpty && random.percent(10) {
-      _ = followers.removeFirst().child.stop()
+      followers.removeFirst().follower.kill()
       totals[.stops] += 1
       try startFollower()
-    }
-  }
-
-  private func check(_ follower: Follower) throws {
-    let lines = Child.lines(follower.output)
-    if !lines.isEmpty { throw finding("a follower: \(lines.suffix(3))") }
-  }
-
-  /// What a follower ends at.
-  private static let end = "end"
-
-  /// What a follower does, in a process of its own: it says how many states it has seen when it comes to the end, or
-  /// what is wrong. Returns whether nothing was.
-  ///
-  /// - Parameter endFile: when there is such a file, it looks once more and ends, wherever it is.
-  package static func follow(_ path: String, seed: UInt64, until endFile: String? = nil, say: (String) -> Void) -> Bool
-  {
-    var work = Work(seed: seed)
-    var count = 0
-    let parent = getppid()
-    do {
-      func isToldToEnd() -> Bool { endFile.map(Files.exists) ?? false }
-      let store = try openWhenThere(path, isToldToEnd)
-      // Without who has started it, nobody would end it.
-      while getppid() == parent {
-        let isLast = isToldToEnd()
-        try refresh(store)
-        let snapshot = try store.snapshot()
-        var contents: [[UInt8]: [UInt8]] = [:]
-        try snapshot.forEach { entry in
-          contents[unsafe entry.key.withUnsafeBytes { unsafe [UInt8]($0) }] =
-            unsafe entry.value.withUnsafeBytes { unsafe [UInt8]($0) }
-          return true
-        }
-        let isEnd = contents.removeValue(forKey: Array(end.utf8)) != nil
-        // Somebody has looked whether the store can be written to.
-        contents[Array("probe".utf8)] = nil
-        let before = work.done
-        guard work.goOn(to: contents) else {
-          var earlier = Work(seed: seed)
-          let isBack = earlier.goOn(to: contents)
-          say("\(isBack ? "back at \(earlier.done)" : "wrong: of no moment") after \(before) steps")
-          return false
-        }
-        if work.done > before { count += 1 }
-        if isEnd || isLast { break }
-        if work.done == before { usleep(500) }
-      }
-      try store.close()
-    } catch {
-      say("error: \(error)")
-      return false
-    }
-    say("\(count)")
-    return true
-  }
-
-  private static func openWhenThere(_ path: String, _ isToldToEnd: () -> Bool) throws(StoreError) -> Store {
-    let parent = getppid()
-    while true {
-      let isLast = isToldToEnd()
-      do throws(StoreError) {
-        return try Store.follow(path, refreshing: .manual)
-      } catch {
-        // There is no store yet, or it is compacted faster than it can be read.
-        let isPassing = error.code == .notFound || error.code == .historyGone
-        if !isPassing || isLast || getppid() != parent { throw error }
-      }
-      usleep(500)
-    }
-  }
-
-  private static func refresh(_ store: Store) throws(StoreError) {
-    do throws(StoreError) {
-      try store.refresh()
-    } catch {
-      // What there was is there still, and the next look may come in time.
-      if error.code != .historyGone { throw error }
     }
   }
 }

@@ -87,6 +87,30 @@ package struct Trial {
     return aftermath.objection(to: outcome.lines)
   }
 
+  /// Followers of the store to come, or that is there.
+  ///
+  /// - Parameter name: no two that live at the same time have the same.
+  func follower(_ name: String) throws -> Follower {
+    try Follower(folder + "/store", seed: start.seed, program: program, name: directory.path(name))
+  }
+
+  /// The same, of what followers have seen besides.
+  ///
+  /// - Parameters:
+  ///   - early: looks for the last time before anybody else opens what has been left.
+  ///   - late: looks for the last time after it has been opened for writing.
+  ///   - replay: shows it again.
+  /// - Returns: what is wrong, and how many states they have seen.
+  func objection(
+    to outcome: Outcome, early: Follower, late: Follower, replay: String
+  ) throws -> (what: String?, states: Int) {
+    var aftermath = Aftermath(Prospect(start), folder: folder)
+    let first = try early.end(replay: replay)
+    let objection = aftermath.objection(to: outcome.lines, seen: first)
+    let second = try late.end(replay: replay)
+    return (objection ?? aftermath.prospect.objection(to: second), first.states + second.states)
+  }
+
   /// The same, of a store that can only be read.
   package func objectionReadOnly(to outcome: Outcome) -> String? {
     var aftermath = Aftermath(Prospect(start), folder: folder)
@@ -111,10 +135,9 @@ struct Rehearsal {
     (calls, paths) = try Tracing.found(in: log, about: trial.folder)
   }
 
-  /// Does it once more, with this happening to it. Where that has happened: no call is sure to be
-  /// made again.
+  /// Does it once more, where the beginning has been put, with this happening to it. Where that has happened: no call
+  /// is sure to be made again.
   func play(_ injection: String) throws -> (outcome: Trial.Outcome, injected: [Substring]) {
-    try trial.prepare()
     let directory = TemporaryDirectory()
     let log = directory.path("log")
     let outcome = try trial.play { Tracing.injecting(injection, at: paths, in: log, $0) }

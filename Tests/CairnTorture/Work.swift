@@ -172,6 +172,12 @@ package struct Prospect: Sendable {
       + differences.sorted().prefix(4).joined(separator: "; ")
   }
 
+  /// To what a follower has seen last. It has seen all that is promised.
+  func objection(to report: Follower.Report) -> String? {
+    var trial = self
+    return trial.find(Work(seed: last.seed, done: report.done ?? 0).entries).map { "a follower: \($0)" }
+  }
+
   /// A process that has begun from here says where it is.
   mutating func goOn(at done: Int) -> Bool {
     guard let work = states.first(where: { $0.done == done }) else { return false }
