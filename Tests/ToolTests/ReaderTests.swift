@@ -102,7 +102,8 @@ import Testing
   @Test func agreesOnWhatIsDamaged() throws {
     let directory = TemporaryDirectory()
     var verdicts: [Int32: Int] = [:]
-    for seed in SeededRandom.seeds(Self.stores) {
+    let seeds = SeededRandom.seeds(Self.stores)
+    for seed in seeds {
       let path = directory.path("store-\(seed)")
       try makeStore(path, seed: seed)
       var random = SeededRandom(seed: seed)
@@ -127,7 +128,10 @@ import Testing
       switch opened {
       case .success(let store):
         code = 0
-        try store.close()
+        // What an earlier session may not have synced is read once more before it is.
+        do throws(StoreError) { try store.close() } catch {
+          #expect(hasCheckpoint && error.code == .damaged, "seed \(seed): \(what); \(error)")
+        }
       case .failure(let error): code = error.code == .unsupportedFormat ? 4 : error.code == .notFound ? 3 : 3
       }
       #expect(
@@ -136,8 +140,8 @@ import Testing
       verdicts[code, default: 0] += 1
       for name in [path, path + "-live"] { Files.remove(name) }
     }
-    // Otherwise this compares little.
-    #expect(verdicts[0, default: 0] > Self.stores / 10 && verdicts[3, default: 0] > Self.stores / 10)
+    // Otherwise this compares little; a replay has one.
+    #expect(seeds.count == 1 || min(verdicts[0, default: 0], verdicts[3, default: 0]) > Self.stores / 10)
   }
 
   private func spoil(_ path: String, _ random: inout SeededRandom) throws -> String {
