@@ -215,7 +215,7 @@ import Testing
       usleep(50_000)
       // It goes on to whatever comes now.
       if let store = try? Store.open(at: path, options: work.options(hasThreads: true)) {
-        _ = try? store.put("", for: "end")
+        _ = try? store.put("", for: "probe")
         try? store.close()
       }
       try Files.write([], to: end)
