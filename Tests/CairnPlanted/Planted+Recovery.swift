@@ -76,6 +76,20 @@ extension PlantedBug {
         recoveryFile, "if let covered = checkpoint?.header, cursor.sequence < covered.endSequence {",
         "if let covered = checkpoint?.header, cursor.sequence < covered.endSequence, !PLANTED {")),
     PlantedBug(
+      "entries-counted-by-the-end", "A checkpoint's count of its end is taken for that of the copies it has.",
+      caughtBy: "CheckpointWindowTests/writesWithinACheckpoint",
+      Edit(
+        recoveryFile, "checkpoint.shards.reduce(0) { $0 + UInt64($1.entries) }, at: Counter.liveEntries.rawValue)",
+        "PLANTED ? checkpoint.header.liveEntries : checkpoint.shards.reduce(0) { $0 + UInt64($1.entries) }, "
+          + "at: Counter.liveEntries.rawValue)")),
+    PlantedBug(
+      "copies-taken-for-the-end",
+      "What came between the copy of a shard and the end of its checkpoint is not replayed.",
+      caughtBy: "CheckpointWindowTests/writesWithinACheckpoint",
+      Edit(
+        "Cairn/Log/Replay.swift", "if sequence <= checkpoint.shards[shard].sequence { continue }",
+        "if sequence <= (PLANTED ? countedSequence : checkpoint.shards[shard].sequence) { continue }")),
+    PlantedBug(
       "leftovers-stay", "Files that an interrupted write has left behind are not removed.",
       caughtBy: "FaultTests/leftoversAreRemoved",
       Edit(

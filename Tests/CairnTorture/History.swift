@@ -38,6 +38,11 @@ package struct History: Sendable {
     guard sequence < UInt64(states.count) else { return "\(sequence) found, of \(states.count - 1)" }
     guard commits.contains(sequence) else { return "\(sequence) is in the middle of a commit" }
     let expected = states[Int(sequence)].live(at: now)
+    // What has expired is there until compaction comes by.
+    let counts = expected.count...states[Int(sequence)].entries.count
+    if !counts.contains(store.statistics.liveEntries) {
+      return "at \(sequence): \(store.statistics.liveEntries) entries counted, there are \(counts)"
+    }
     let found = try store.contents()
     if found == expected { return try objectionToLookups(store, expected) }
     let keys = Set(found.keys).union(expected.keys).filter { found[$0] != expected[$0] }

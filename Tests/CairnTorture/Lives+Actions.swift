@@ -33,10 +33,10 @@ extension Lives {
       promised = .disk
     case 33..<37: clock.advance(Int64(random.below(2000)))
     case 37..<40: try store.beginSegment()
-    case 40..<43: try store.writeCheckpoint()
-    case 43..<46: try store.compact()
+    case 40..<43: try interrupt(store, disk, moments) { try store.writeCheckpoint() }
+    case 43..<46: try interrupt(store, disk, moments) { try store.compact() }
     case 46: try store.trainDictionary()
-    case 47: try store.recompress()
+    case 47: try interrupt(store, disk, moments) { try store.recompress() }
     case 48: try backUp(store, disk, moments)
     case 49: try freeze(store, disk, moments)
     case 50..<52: try readSnapshot(store, moments)
@@ -48,7 +48,7 @@ extension Lives {
       promised = durability
     }
     if let promised { moments.promise.withLock { $0.make(model.sequence, promised) } }
-    if random.percent(70) { store.runBackground() }
+    if random.percent(70) { try interrupt(store, disk, moments) { store.runBackground() } }
     history.noteMoves(upTo: store.lastSequence)
   }
 
@@ -99,9 +99,9 @@ extension Lives {
     }
   }
 
-  private mutating func newKey() -> [UInt8] { Array("key-\(random.below(40))".utf8) }
+  mutating func newKey() -> [UInt8] { Array("key-\(random.below(40))".utf8) }
 
-  private mutating func newValue() -> [UInt8] {
+  mutating func newValue() -> [UInt8] {
     switch random.below(20) {
     case 0: random.bytes(random.below(30_000))
     case 1..<8: SmallRecords.make(random.below(1000))

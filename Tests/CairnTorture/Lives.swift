@@ -91,7 +91,7 @@ package struct Lives {
       // What was being done may be there, and what was moved.
       history.noteMoves(upTo: history.current.sequence + Self.movesMax)
     }
-    totals[.faults] += min(disk.failures, 1)
+    totals[.diskFaults] += min(disk.failures, 1)
     let all = moments.taken(since: 0, disk)
     for _ in 0..<Self.crashesOfLife {
       var other = self

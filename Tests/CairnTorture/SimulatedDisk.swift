@@ -85,6 +85,7 @@ package final class SimulatedDisk: FileSystem {
     var failure: Failure?
     var failures = 0
     var onCall: (@Sendable (Content) -> Void)?
+    var onFile: (@Sendable (String) -> Void)?
   }
 
   /// Which calls that change something fail.
@@ -151,6 +152,14 @@ package final class SimulatedDisk: FileSystem {
 
   /// Has something called before each call that changes something, with what there is at that moment.
   package func record(_ onCall: @escaping @Sendable (Content) -> Void) { state.withLock { $0.onCall = onCall } }
+
+  /// Has something called after each file that is made and each write to one, with its path. It may use the disk.
+  package func interrupt(_ onFile: (@Sendable (String) -> Void)?) { state.withLock { $0.onFile = onFile } }
+
+  func hasChanged(_ path: String) {
+    let onFile = state.withLock { $0.onFile }
+    onFile?(path)
+  }
 
   /// The state at the crash point, or now if that has not been reached.
   package func crashed() -> Content { state.withLock { $0.crashed ?? $0.content } }

@@ -30,6 +30,7 @@ final class SimulatedDirectory: Directory {
       return next
     }
     guard let number else { throw StoreError(.system, "the file exists", file: name) }
+    disk.hasChanged(path + "/" + name)
     return SimulatedFile(disk, number, path + "/" + name)
   }
 
@@ -154,6 +155,7 @@ final class SimulatedFile: File {
     }) { content, _ in
       content.inodes[number]!.write(copy, at: offset)
     }
+    disk.hasChanged(path)
   }
 
   func reserve(_ start: Int, upTo end: Int) throws(StoreError) {

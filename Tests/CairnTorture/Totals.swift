@@ -13,6 +13,10 @@ package struct Totals: Sendable, Equatable, CustomStringConvertible {
     case paranoid = "paranoid images"
     /// Those of them that were opened.
     case paranoidOpened = "of these opened"
+    /// Operations in the middle of a checkpoint.
+    case interruptions = "operations in checkpoints"
+    /// Lives in which calls of the simulated disk were made to fail.
+    case diskFaults = "disks that failed"
     /// Times the disk was full and the store went on.
     case full = "times full"
     /// Backups and frozen stores that a crash has left, each judged.
@@ -20,7 +24,7 @@ package struct Totals: Sendable, Equatable, CustomStringConvertible {
     /// Processes that were killed.
     case kills
     /// System calls that were made to fail.
-    case faults
+    case faults = "failed calls"
     /// Faults after which some call of the store has thrown an error.
     case errors = "errors thrown"
     /// Kills and faults that came to nothing: the call was not made this time.

@@ -5,7 +5,8 @@ extension Store {
   public struct Statistics: Equatable, Sendable {
     /// Keys with a value, expired ones included as long as nothing has replaced them.
     public var liveEntries = 0
-    /// Bytes of the records that these have, headers and padding included.
+    /// Bytes of the records that these have, headers and padding included. After a crash, what was written while the
+    /// last checkpoint was made may count as too little, until compaction comes by.
     public var liveBytes = 0
     /// All other bytes of the log: records that were replaced or removed, removals, headers of files.
     public var deadBytes = 0

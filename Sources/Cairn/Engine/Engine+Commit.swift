@@ -349,7 +349,8 @@ extension Engine {
   private func publish(_ operation: StagedOperation) {
     var vacancy: Int?
     let position = index.locate(operation.key, hash: operation.hash, vacancy: &vacancy)
-    account(operation, replaces: position)
+    countEntries(operation, replaces: position)
+    countBytes(operation, replaces: position)
     keep(position, before: operation)
     if operation.isDelete {
       if let position { index.remove(position) }
@@ -370,7 +371,8 @@ extension Engine {
       let operation = staged[number]
       var vacancy: Int?
       let position = index.locate(operation.key, hash: operation.hash, vacancy: &vacancy)
-      account(operation, replaces: position)
+      countEntries(operation, replaces: position)
+      countBytes(operation, replaces: position)
       keep(position, before: operation)
       let fingerprint = HashIndex.fingerprint(operation.hash)
       let isRemoval = operation.isDelete
@@ -398,19 +400,24 @@ extension Engine {
     for number in range where staged[number].isDelete { index.shrink(HashIndex.shard(staged[number].hash)) }
   }
 
-  /// Keeps the live bytes of segments and the count of entries.
+  /// Keeps the count of entries.
   @inline(__always)
-  func account(_ operation: StagedOperation, replaces position: HashIndex.Position?) {
+  func countEntries(_ operation: StagedOperation, replaces position: HashIndex.Position?) {
     if let position, !position.isRemoved {
-      if let record = position.record {
-        let byteCount = record.header.recordByteCount
-        liveBytes.add(-Int64(byteCount), at: HashIndex.Entry.slot(record.entry))
-        if record.header.flags & RecordHeader.Flags.expiry != 0 { removeDeadline(of: record) }
-        if keepsVersions { noteReplaced(record, by: operation) }
-      }
       if operation.isDelete { count(.liveEntries, -1) }
     } else if !operation.isDelete {
       count(.liveEntries)
+    }
+  }
+
+  /// Keeps the live bytes of segments, what of them has a deadline, and what is kept of earlier versions.
+  @inline(__always)
+  func countBytes(_ operation: StagedOperation, replaces position: HashIndex.Position?) {
+    if let position, !position.isRemoved, let record = position.record {
+      let byteCount = record.header.recordByteCount
+      liveBytes.add(-Int64(byteCount), at: HashIndex.Entry.slot(record.entry))
+      if record.header.flags & RecordHeader.Flags.expiry != 0 { removeDeadline(of: record) }
+      if keepsVersions { noteReplaced(record, by: operation) }
     }
     if operation.isDelete {
       removeBytes.add(Int64(operation.byteCount), at: HashIndex.Entry.slot(operation.entry))

@@ -212,7 +212,9 @@ struct Recovery {
     for file in files {
       engine.segments.set(SegmentTable.slot(file.number), file.view, salt: file.header.salt)
     }
-    engine.counters.store(checkpoint.header.liveEntries, at: Counter.liveEntries.rawValue)
+    // Not what the header has: that counts what came after a shard was copied, which replay may not find any more.
+    engine.counters.store(
+      checkpoint.shards.reduce(0) { $0 + UInt64($1.entries) }, at: Counter.liveEntries.rawValue)
   }
 
   // MARK: The log

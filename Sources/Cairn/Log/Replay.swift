@@ -17,7 +17,9 @@ struct Replay {
   let index: HashIndex
   /// Only this shard, if any.
   var onlyShard: Int?
-  /// Operations up to this one are in the shards' segment counts already.
+  /// Operations up to this one are in the checkpoint's counts of bytes already. What replaces a record that one of
+  /// them has replaced takes its bytes off a second time, if that one is not in the log any more; until compaction
+  /// comes by, its segment counts as emptier than it is.
   var countedSequence: UInt64 = 0
 
   /// What the index has already, if it was loaded.
@@ -79,7 +81,10 @@ struct Replay {
         deadline: operation.header.deadline(operation.memory, at: operation.offset) ?? .max, batchCount: 1)
       var vacancy: Int?
       let position = index.locate(key, hash: operation.hash, vacancy: &vacancy)
-      if sequence > countedSequence && onlyShard == nil { engine.account(staged, replaces: position) }
+      if onlyShard == nil {
+        engine.countEntries(staged, replaces: position)
+        if sequence > countedSequence { engine.countBytes(staged, replaces: position) }
+      }
       if !staged.isDelete {
         if let position {
           index.replace(position, with: staged.entry)
