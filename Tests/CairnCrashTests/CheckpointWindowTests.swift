@@ -10,21 +10,26 @@ import Testing
 /// Method: on a simulated disk they put, replace and remove between the copy of the index and the end of the
 /// checkpoint. Then the process is killed: as it is, or after compaction has taken that part of the log away.
 @Suite struct CheckpointWindowTests {
-  private var options: Store.Options {
+  private func options(copiedAtOnce: Int) -> Store.Options {
     var options = Store.Options()
+    options.copiedAtOnce = copiedAtOnce
     options.hasThreads = false
     options.compaction.isAutomatic = false
     return options
   }
 
-  @Test(arguments: [false, true]) func writesWithinACheckpoint(isCompacted: Bool) throws {
+  /// - Parameter writes: after so many of the checkpoint's; the first makes its file. Where each shard is copied by
+  ///   itself, those that are copied later have what others do.
+  @Test(arguments: [false, true], [(2, 256 << 10), (2, 1), (4, 1), (9, 1)])
+  func writesWithinACheckpoint(isCompacted: Bool, when: (writes: Int, copiedAtOnce: Int)) throws {
     let disk = SimulatedDisk()
+    let options = options(copiedAtOnce: when.copiedAtOnce)
     let store = try Store.open(at: "disk/store", options: options, on: disk)
     for number in 0..<10 { try store.put("old", for: "\(number)") }
     let writes = Atomic(0)
     disk.interrupt { path in
-      // The file is made, then the shards are written to it, which have been copied by then.
-      guard path.contains(CheckpointHeader.name), writes.add(1, ordering: .relaxed).newValue == 2 else { return }
+      guard path.contains(CheckpointHeader.name), writes.add(1, ordering: .relaxed).newValue == when.writes
+      else { return }
       do {
         for number in 10..<13 { try store.put("new", for: "\(number)") }
         try store.put("newer", for: "0")

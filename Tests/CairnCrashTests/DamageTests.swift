@@ -77,6 +77,22 @@ import Testing
     }
   }
 
+  /// F1-CHK-003. Method: the directory says of each shard that it has more entries, or none, under checksums that fit.
+  @Test func forgedCountsOfACheckpoint() throws {
+    let small = try SmallStore(seed: 12, operations: 60, isClosed: true, checkpointInterval: 0)
+    let name = small.path + "/index.checkpoint"
+    let bytes = try Files.read(name)
+    for count in [0, 7] as [UInt8] {
+      var changed = bytes
+      for place in stride(from: 4096, to: 36_864, by: 32) where bytes[place + 8] > 0 { changed[place + 12] = count }
+      try Files.write(Checksums.repaired(checkpoint: changed), to: name)
+      let store = try Store.open(at: small.path, options: Store.Options(.readOnly))
+      #expect(try store.contents().count == store.statistics.liveEntries)
+      #expect(store.statistics.rebuiltShards > 5)
+      try store.close()
+    }
+  }
+
   /// However an entry is read: not as it was changed.
   @Test func aFlippedValueIsReported() throws {
     let directory = TemporaryDirectory()

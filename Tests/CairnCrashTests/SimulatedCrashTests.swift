@@ -61,6 +61,7 @@ import Testing
     #expect(losses.withLock { $0 } > 0)
     print("simulated crashes: \(totals)")
     #expect(totals[.images] >= Self.least / 10)
+    #expect(totals[.interruptions] > totals[.lives])
   }
 
   /// Goal: a seed repeats a failure, byte for byte.

@@ -7,6 +7,9 @@ struct Aftermath {
   let folder: String
   /// The last steps that are said to have made a backup, and a frozen store: how many had been done before.
   private var copied: (backup: Int?, frozen: Int?)
+  /// What was put into it to see whether it can be written to, last.
+  private(set) var probe: [UInt8]?
+  private var probes = 0
 
   /// - Parameter prospect: a worker has come so far, and nothing has failed.
   init(_ prospect: Prospect, folder: String) {
@@ -63,14 +66,23 @@ struct Aftermath {
     return nil
   }
 
-  /// As it is, then once more after it has been opened for writing, with something put into it that goes again.
+  /// To what a follower has seen after all this.
+  func objection(to report: Follower.Report) -> String? {
+    let probe = probe.map { String(decoding: $0, as: UTF8.self) }
+    if report.probe != probe { return "a follower: \(report.probe ?? "no probe") seen, \(probe ?? "none") put" }
+    return prospect.objection(to: report)
+  }
+
+  /// As it is, then once more after it has been opened for writing, with something put into it that followers must see.
   private mutating func look(_ isWriting: Bool) throws(StoreError) -> String? {
     let path = folder + "/store"
     if let objection = try look(at: Store.open(at: path, options: Store.Options(.readOnly))) { return objection }
     if !isWriting { return nil }
     let store = try Store.open(at: path, options: prospect.last.options(hasThreads: true))
-    try store.put("probe", for: "probe", durability: .disk)
-    try store.remove("probe")
+    probes += 1
+    let value = Array("probe \(probes)".utf8)
+    try store.put(value, for: Work.probe, durability: .disk)
+    probe = value
     if let objection = try look(at: store) { return "opened for writing: \(objection)" }
     let temporary = ((try? Files.names(path)) ?? []).filter { $0.hasSuffix(".tmp") }
     if !temporary.isEmpty { return "left: \(temporary)" }
@@ -79,7 +91,7 @@ struct Aftermath {
 
   private mutating func look(at store: Store) throws(StoreError) -> String? {
     if let damage = store.damage { return "damaged: \(damage)" }
-    let contents = Result { try store.contents().mapValues(\.value) }
+    let contents = Result { try Work.contents(of: store) }
     try store.close()
     switch contents {
     case .success(let contents): return prospect.find(contents)
@@ -96,7 +108,7 @@ struct Aftermath {
         defer { try? backup.close() }
         if let damage = backup.damage { return "the backup is damaged: \(damage)" }
         var work = Work(seed: seed, done: copied.backup ?? 0)
-        if try !work.goOn(to: backup.contents().mapValues(\.value)) {
+        if try !work.goOn(to: Work.contents(of: backup)) {
           return "the backup is of no moment from \(work.done) on"
         }
       }
@@ -108,6 +120,7 @@ struct Aftermath {
             unsafe entry.value.withUnsafeBytes { unsafe [UInt8]($0) }
           return true
         }
+        contents[Work.probe] = nil
         var work = Work(seed: seed, done: copied.frozen ?? 0)
         if !work.goOn(to: contents) { return "the frozen store is of no moment from \(work.done) on" }
       }

@@ -69,7 +69,7 @@ package struct CallSweep {
   package mutating func run(_ injection: String) throws {
     let (trial, replay) = (rehearsal.trial, replay + injection)
     try trial.prepare()
-    let (early, late) = (try trial.follower("early"), try trial.follower("late"))
+    let (early, late) = try trial.followers()
     let (outcome, injected) = try rehearsal.play(injection)
     var objection: String?
     switch kind {

@@ -70,6 +70,17 @@ package final class Child {
     return wait()
   }
 
+  package var hasEnded: Bool {
+    var status: Int32 = 0
+    if end == nil, unsafe waitpid(process, &status, WNOHANG) != 0 { end = Self.end(status) }
+    return end != nil
+  }
+
+  private static func end(_ status: Int32) -> End {
+    let signal = status & 127
+    return signal == 0 ? .exited(status >> 8 & 255) : .killed(signal)
+  }
+
   /// Waits for its end. The limit is there for what never ends, so that it is found and said how to repeat it: what a
   /// child does takes a second, and a quarter of an hour is enough on any machine.
   package func wait() -> End {
@@ -85,8 +96,7 @@ package final class Child {
       }
       usleep(500)
     }
-    let signal = status & 127
-    let result: End = signal == 0 ? .exited(status >> 8 & 255) : .killed(signal)
+    let result = Self.end(status)
     end = result
     return result
   }

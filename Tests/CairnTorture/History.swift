@@ -40,8 +40,9 @@ package struct History: Sendable {
     let expected = states[Int(sequence)].live(at: now)
     // What has expired is there until compaction comes by.
     let counts = expected.count...states[Int(sequence)].entries.count
-    if !counts.contains(store.statistics.liveEntries) {
-      return "at \(sequence): \(store.statistics.liveEntries) entries counted, there are \(counts)"
+    let counted = store.statistics.liveEntries
+    if !counts.contains(counted) || counted != store.indexedEntries {
+      return "at \(sequence): \(counted) entries counted, \(store.indexedEntries) in the index, there are \(counts)"
     }
     let found = try store.contents()
     if found == expected { return try objectionToLookups(store, expected) }

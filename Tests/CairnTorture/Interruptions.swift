@@ -2,20 +2,24 @@ internal import Cairn
 internal import CairnTestSupport
 internal import Synchronization
 
-/// Operations that come while a checkpoint is written, as those of other threads do: what was copied of the index
-/// before them lacks them, and the checkpoint covers them all the same.
+/// What is done while a checkpoint is written, as other threads do it: the shards that have been copied before lack it,
+/// those that are copied after have it, and the checkpoint covers all of it if its end has not been noted yet.
 private final class Interruptions: Sendable {
   struct Operation: Sendable {
+    enum Kind: Sendable {
+      case put([UInt8], deadline: Int64?)
+      case remove
+      /// These are no operations of the log; moves may be.
+      case segment, compaction
+    }
     let key: [UInt8]
-    /// `nil`: the key is removed.
-    let value: [UInt8]?
+    let kind: Kind
     let durability: Store.Durability
   }
 
   struct State: Sendable {
-    /// So many calls are let pass.
-    var passing: Int
-    var waiting: [Operation]
+    /// What is done after each call for the file of a checkpoint, the last one next.
+    var waiting: [[Operation]]
     /// By sequence. What had no room, and did not happen, is not among them.
     var done: [(sequence: UInt64, operation: Operation)] = []
     var failure: StoreError?
@@ -23,36 +27,51 @@ private final class Interruptions: Sendable {
 
   let state: Mutex<State>
 
-  init(_ waiting: [Operation], passing: Int) { state = Mutex(State(passing: passing, waiting: waiting)) }
+  init(_ waiting: [[Operation]]) { state = Mutex(State(waiting: waiting)) }
 
   /// Called after each call for the file of a checkpoint, without the turn.
   func meet(_ store: Store, _ moments: Moments) {
-    let operation = state.withLock { state -> Operation? in
-      state.passing -= 1
-      return state.passing < 0 && state.failure == nil ? state.waiting.popLast() : nil
+    for operation in state.withLock({ $0.waiting.popLast() ?? [] }) where state.withLock({ $0.failure == nil }) {
+      let before = store.lastSequence
+      do {
+        try operation.apply(to: store)
+        guard operation.isOfTheLog, store.lastSequence > before else { continue }
+        moments.promise.withLock { $0.make(before + 1, operation.durability) }
+      } catch {
+        if error.code == .noSpace, (try? store.sync()) != nil { continue }
+        state.withLock { $0.failure = error }
+        // It may be there.
+        if !operation.isOfTheLog { return }
+      }
+      state.withLock { $0.done.append((before + 1, operation)) }
     }
-    guard let operation else { return }
-    let before = store.lastSequence
-    do {
-      try operation.apply(to: store)
-      // A remove of what is not there is none.
-      if store.lastSequence == before { return }
-      moments.promise.withLock { $0.make(before + 1, operation.durability) }
-    } catch {
-      if error.code == .noSpace, (try? store.sync()) != nil { return }
-      // It may be there.
-      state.withLock { $0.failure = error }
-    }
-    state.withLock { $0.done.append((before + 1, operation)) }
   }
 }
 
 extension Interruptions.Operation {
+  var isOfTheLog: Bool {
+    switch kind {
+    case .put, .remove: true
+    case .segment, .compaction: false
+    }
+  }
+
   func apply(to store: Store) throws(StoreError) {
-    if let value {
-      try store.put(value, for: key, durability: durability)
-    } else {
-      try store.remove(key, durability: durability)
+    switch kind {
+    case .put(let value, let deadline):
+      let expiry = deadline.map { Store.Expiry.at(milliseconds: $0) } ?? .never
+      try store.put(value, for: key, expires: expiry, durability: durability)
+    case .remove: try store.remove(key, durability: durability)
+    case .segment: try store.beginSegment()
+    case .compaction: try store.compactOnce()
+    }
+  }
+
+  func apply(to model: inout Model) {
+    switch kind {
+    case .put(let value, let deadline): model.put(value, for: key, deadline: deadline)
+    case .remove: model.remove(key)
+    case .segment, .compaction: break
     }
   }
 }
@@ -62,12 +81,21 @@ extension Lives {
   mutating func interrupt(
     _ store: Store, _ disk: SimulatedDisk, _ moments: Moments, _ work: () throws -> Void
   ) throws {
-    let waiting = (0..<random.below(5)).map { _ in
-      Interruptions.Operation(
-        key: newKey(), value: random.percent(30) ? nil : newValue(),
-        durability: [.relaxed, .process, .disk][random.below(3)])
+    let waiting = (0..<random.below(6)).map { _ in
+      (0..<random.below(random.percent(20) ? 6 : 2)).map { _ in
+        let kind: Interruptions.Operation.Kind =
+          switch random.below(10) {
+          case 0: .segment
+          case 1: .compaction
+          case 2..<5: .remove
+          case 5: .put(newValue(), deadline: clock.wallMilliseconds() + Int64(random.below(3000)))
+          default: .put(newValue(), deadline: nil)
+          }
+        return Interruptions.Operation(
+          key: newKey(), kind: kind, durability: [.relaxed, .process, .disk][random.below(3)])
+      }
     }
-    let interruptions = Interruptions(waiting, passing: random.below(3))
+    let interruptions = Interruptions(waiting)
     disk.interrupt { path in
       if path.contains(CheckpointHeader.name) { interruptions.meet(store, moments) }
     }
@@ -78,7 +106,7 @@ extension Lives {
       // Compaction may have come before.
       history.noteMoves(upTo: sequence - 1)
       var model = history.current
-      if let value = operation.value { model.put(value, for: operation.key) } else { model.remove(operation.key) }
+      operation.apply(to: &model)
       history.note(model, endsCommit: true)
     }
     totals[.interruptions] += done.count

@@ -103,7 +103,7 @@ package struct Kills {
     for (follower, _) in followers {
       follower.signal(SIGCONT)
       let report = try follower.end(replay: replay)
-      if let objection = aftermath.prospect.objection(to: report) { throw finding(objection) }
+      if let objection = aftermath.objection(to: report) { throw finding(objection) }
       totals[.followed] += report.states
     }
     followers = []
@@ -121,7 +121,7 @@ package struct Kills {
       }
     }
     if !followers.isEmpty && random.percent(10) {
-      followers.removeFirst().follower.kill()
+      if let objection = followers.removeFirst().follower.kill() { throw finding(objection) }
       totals[.stops] += 1
       try startFollower()
     }

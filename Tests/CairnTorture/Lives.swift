@@ -60,6 +60,8 @@ package struct Lives {
     options.compaction.targetAmplification = random.percent(50) ? 1.1 : 1.5
     options.clock = clock
     options.hasThreads = false
+    // All that there is at once, or some of its shards, or each by itself.
+    options.copiedAtOnce = [256 << 10, 1 << 10, 1][random.below(3)]
     let numbers = Mutex(SeededRandom(seed: random.next()))
     options.randomNumber = { numbers.withLock { $0.next() } }
     return options

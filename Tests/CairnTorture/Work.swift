@@ -93,6 +93,33 @@ package struct Work: Sendable {
     done += 1
   }
 
+  /// The key of what is put by whoever looks at what there is, and is no part of the work.
+  static let probe = Array("probe".utf8)
+
+  /// What a store holds of some work; nobody writes to it meanwhile. It is the same for lookups, in a snapshot, and
+  /// counted: no deadline is near.
+  static func contents(of store: Store) throws -> [[UInt8]: [UInt8]] {
+    var contents = try store.contents().mapValues(\.value)
+    let (counted, indexed) = (store.statistics.liveEntries, store.indexedEntries)
+    if counted != contents.count || indexed != counted {
+      throw Wrong(what: "\(contents.count) entries, \(counted) counted, \(indexed) in the index")
+    }
+    let snapshot = try store.snapshot()
+    for (key, value) in contents {
+      guard try store.value(for: key) == value, try snapshot.value(for: key) == value else {
+        throw Wrong(what: "\(String(decoding: key, as: UTF8.self)) is not found as it is listed")
+      }
+    }
+    contents[probe] = nil
+    return contents
+  }
+
+  /// What must not be.
+  struct Wrong: Error, CustomStringConvertible {
+    let what: String
+    var description: String { "wrong: \(what)" }
+  }
+
   private func key(_ random: inout SeededRandom) -> [UInt8] { Array("key-\(random.below(60))".utf8) }
 
   private func change(_ part: Int, _ random: inout SeededRandom) -> Change {

@@ -4,11 +4,6 @@ internal import CairnTestSupport
 /// Does the ``Work`` in the process that it is called in, and says what is done. Where a step fails, it looks at what
 /// that has left, in this store and in the one that is opened again, and goes on if it can.
 package struct Worker {
-  /// What must not be.
-  private struct Wrong: Error {
-    let what: String
-  }
-
   /// How it has ended.
   package enum End: Int32 {
     case done = 0
@@ -48,7 +43,7 @@ package struct Worker {
       if error.code == .damaged { result = .wrong }
       try? store?.close()
     } catch {
-      say("wrong: \((error as? Wrong)?.what ?? "\(error)")")
+      say("wrong: \((error as? Work.Wrong)?.what ?? "\(error)")")
       return .wrong
     }
     store = nil
@@ -69,8 +64,8 @@ package struct Worker {
   }
 
   private mutating func look(_ moment: String) throws {
-    let found = try store?.contents().mapValues(\.value) ?? [:]
-    if let objection = prospect.find(found) { throw Wrong(what: "\(moment): \(objection)") }
+    let found = try store.map(Work.contents) ?? [:]
+    if let objection = prospect.find(found) { throw Work.Wrong(what: "\(moment): \(objection)") }
   }
 
   private mutating func takeStep() throws {
@@ -132,24 +127,24 @@ package struct Worker {
   // MARK: What fails
 
   private mutating func goOn(after error: StoreError, of step: Work.Step) throws {
-    if error.code == .damaged { throw Wrong(what: "\(step): \(error)") }
+    if error.code == .damaged { throw Work.Wrong(what: "\(step): \(error)") }
     failed = (prospect.last.done, failed.step == prospect.last.done ? failed.times + 1 : 1)
     if failed.times == 3 { throw error }
     if store != nil {
       try lookAfterFailure(step)
       let isFinal = step.isCommit && error.code != .noSpace
       switch try again(step) {
-      case nil where isFinal: throw Wrong(what: "the writer went on after \(error)")
+      case nil where isFinal: throw Work.Wrong(what: "the writer went on after \(error)")
       case nil: return
       case .writerFailed?: break
-      case let code? where isFinal: throw Wrong(what: "\(code) after \(error)")
+      case let code? where isFinal: throw Work.Wrong(what: "\(code) after \(error)")
       case let code? where step.isCommit:
         say("no room: \(code)")
       default:
         // Nothing depends on it.
         return finish("skipped")
       }
-      if isFinal, try again(.sync) != .writerFailed { throw Wrong(what: "a sync went on after \(error)") }
+      if isFinal, try again(.sync) != .writerFailed { throw Work.Wrong(what: "a sync went on after \(error)") }
     }
     let stopped = store
     store = nil
@@ -169,9 +164,9 @@ package struct Worker {
 
   /// What has failed is not seen, and reads go on.
   private mutating func lookAfterFailure(_ step: Work.Step) throws {
-    let found = try store?.contents().mapValues(\.value) ?? [:]
+    let found = try store.map(Work.contents) ?? [:]
     var expected = Prospect(prospect.last)
-    if let objection = expected.find(found) { throw Wrong(what: "after the failure of \(step): \(objection)") }
+    if let objection = expected.find(found) { throw Work.Wrong(what: "after the failure of \(step): \(objection)") }
   }
 
   /// `nil`: it is done.

@@ -2,8 +2,8 @@
 // usage: cairn-test-writer work FOLDER SEED FIRST END [threads] [short] [user=ID] [fsize=N] [nofile=N] [as=N]
 //          the steps FIRST to END of the work of a seed; with the store's own threads; where the kernel transfers less
 //          than it is asked for; as another user; and within limits (as: bytes of memory beside what there is)
-//        cairn-test-writer follow PATH SEED FILE
-//          follows that work until there is this file
+//        cairn-test-writer follow PATH SEED END OPENED
+//          follows that work until there is the file END; makes the file OPENED when it has seen something
 import CShortTransfers
 import CairnTorture
 import Glibc
@@ -61,8 +61,8 @@ func set(_ condition: Substring) {
 }
 
 let arguments = CommandLine.arguments
-if arguments.count == 5, arguments[1] == "follow", let seed = UInt64(arguments[3]) {
-  exit(Follower.follow(arguments[2], seed: seed, until: arguments[4], say: say) ? 0 : 4)
+if arguments.count == 6, arguments[1] == "follow", let seed = UInt64(arguments[3]) {
+  exit(Follower.follow(arguments[2], seed: seed, until: arguments[4], opened: arguments[5], say: say) ? 0 : 4)
 }
 guard arguments.count >= 6, arguments[1] == "work", let seed = UInt64(arguments[3]), let first = Int(arguments[4]),
   let end = Int(arguments[5])

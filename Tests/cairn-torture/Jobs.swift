@@ -10,8 +10,7 @@ struct Job {
     /// Its part of the time, as long as there is something to do.
     var share: Double {
       switch self {
-      case .scripts, .lives: 4
-      case .callFaults: 2
+      case .scripts, .lives, .callFaults: 4
       case .kills, .callKills, .fuzzing: 1
       }
     }
@@ -97,6 +96,14 @@ struct Jobs {
     if let done, job.arguments.contains("--from"), done[.kills] + done[.faults] + done[.missed] < Self.callsOfJob {
       sweeps[job.kind] = nil
     }
+  }
+
+  /// How far it has come with every call of one writer.
+  var sweeping: String {
+    func said(_ kind: Job.Kind) -> String { sweeps[kind].map { "the first \($0)" } ?? "all" }
+    return Tracing.isPossible
+      ? "one writer's calls: killed before \(said(.callKills)); failed, with every error, \(said(.callFaults))"
+      : Tracing.reason
   }
 
   mutating func next() -> Job {

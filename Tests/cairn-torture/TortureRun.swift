@@ -46,6 +46,7 @@ final class TortureRun: Sendable {
     while done.wait(timeout: .now() + Self.reportInterval) == .timedOut { watch() }
     return state.withLock { state in
       say("in \(Int(elapsed)) seconds, seed \(seed): \(state.totals)")
+      say(state.jobs.sweeping)
       if let finding = state.finding { say("found:\n\(finding)") } else { say("nothing was found") }
       return state.finding == nil
     }

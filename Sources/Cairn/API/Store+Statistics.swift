@@ -5,8 +5,9 @@ extension Store {
   public struct Statistics: Equatable, Sendable {
     /// Keys with a value, expired ones included as long as nothing has replaced them.
     public var liveEntries = 0
-    /// Bytes of the records that these have, headers and padding included. After a crash, what was written while the
-    /// last checkpoint was made may count as too little, until compaction comes by.
+    /// Bytes of the records that these have, headers and padding included. Once the store has been opened again, a
+    /// little too few may be counted where records were replaced while the last checkpoint was written, until
+    /// compaction comes by.
     public var liveBytes = 0
     /// All other bytes of the log: records that were replaced or removed, removals, headers of files.
     public var deadBytes = 0
@@ -77,7 +78,7 @@ extension Store {
     let segments = engine.catalog.withLock { $0.segments }
     let position = LogAddress.offset(engine.published.load(ordering: .acquiring))
     for segment in segments {
-      let live = Int(truncatingIfNeeded: engine.liveBytes.load(SegmentTable.slot(segment.number)))
+      let live = max(0, Int(truncatingIfNeeded: engine.liveBytes.load(SegmentTable.slot(segment.number))))
       result.liveBytes += live
       result.deadBytes += (segment.end ?? position) - live
       result.dictionaryBytes += segment.dictionaryBytes

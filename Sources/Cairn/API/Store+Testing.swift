@@ -15,6 +15,12 @@ extension Store {
     try engine.sealActive(engine.inTurn { engine.log.segment })
   }
 
+  /// One round of compaction, of what it would give something back of.
+  package func compactOnce() throws(StoreError) { _ = try engine.compactRound { $0.victims(upTo: .max) } }
+
+  /// Entries in the index, counted by its shards.
+  package var indexedEntries: Int { (0..<HashIndex.shards).reduce(0) { $0 + engine.index.count(of: $1) } }
+
   package func writeCheckpoint() throws(StoreError) { try engine.writeCheckpoint() }
 
   package func backup(to path: String, on fileSystem: any FileSystem) throws(StoreError) {
