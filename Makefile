@@ -4,7 +4,7 @@ SWIFT_FLAGS = -Xswiftc -warnings-as-errors
 SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Tests
 BENCHMARKS = Benchmarks/.build/release
 # Tests with several threads.
-THREADED = Concurren|BesideOthers|GoneEntries|besideWriterAndCompaction|twoAtOnce|aGroupFailsAsAWhole|byItself
+THREADED = Concurren|BesideOthers|GoneEntries|besideWriterAndCompaction|twoAtOnce|aGroupFailsAsAWhole|byItself|ObserveTests
 THREADS = TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/thread-sanitizer.suppressions
 
 .PHONY: help demo test planted golden lint bench bench-quick bench-own costs sanitize coverage fuzz torture clean

@@ -144,7 +144,9 @@ package struct StoreDirectory {
     return result
   }
 
-  private static func isOwn(_ name: String) -> Bool { name == lockName || name == newsName || hasChecksums(name) }
+  private static func isOwn(_ name: String) -> Bool {
+    name == lockName || name == newsName || ViewHeader.isName(name) || hasChecksums(name)
+  }
 
   /// Whether a file of this name holds what the store knows.
   static func hasChecksums(_ name: String) -> Bool {

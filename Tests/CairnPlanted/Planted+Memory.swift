@@ -30,7 +30,7 @@ extension PlantedBug {
       "batch-visible-in-parts", "The entries of a batch become visible one after the other.",
       caughtBy: "ConcurrencyTests/batchesAreVisibleAtOnce",
       Edit(
-        commit, "if count == 1 { publish(staged[next]) } else { publishBatch(next..<next + count) }",
+        publish, "if count == 1 { publish(staged[next]) } else { publishBatch(next..<next + count) }",
         """
         if PLANTED {
                 for number in next..<next + count { publish(staged[number]) }
@@ -74,7 +74,7 @@ extension PlantedBug {
       "end-of-log-stored-relaxed", "The end of the log is told to other threads without release ordering.",
       caughtBy: "ConcurrencyTests/readersBesideAWriter", build: .threads,
       Edit(
-        "Cairn/Engine/Engine+Commit.swift", "    published.store(log.address, ordering: .releasing)\n",
+        publish, "    published.store(log.address, ordering: .releasing)\n",
         "    if PLANTED { return published.store(log.address, ordering: .relaxed) }\n"
           + "    published.store(log.address, ordering: .releasing)\n")),
     PlantedBug(
@@ -103,5 +103,6 @@ extension PlantedBug {
   private static let hashIndex = "Cairn/Views/HashIndex.swift"
   private static let writing = "Cairn/Views/HashIndex+Write.swift"
   private static let commit = "Cairn/Engine/Engine+Commit.swift"
+  private static let publish = "Cairn/Engine/Engine+Publish.swift"
   private static let reclaimer = "Cairn/Memory/Reclaimer.swift"
 }

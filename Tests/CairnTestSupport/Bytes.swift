@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// What the standard library does byte by byte in debug builds, with calls and allocations for each: a thousand times
 /// faster, and a test of crashes does it by the gigabyte.
 extension Array where Element == UInt8 {
@@ -16,5 +18,16 @@ extension Array where Element == UInt8 {
         unsafe UnsafeMutableRawBufferPointer(rebasing: all[offset..<offset + bytes.count]).copyMemory(from: bytes)
       }
     }
+  }
+
+  /// Whether it comes before another one in the order of bytes.
+  public func isBefore(_ other: [UInt8]) -> Bool {
+    let common = unsafe withUnsafeBytes { own in
+      unsafe other.withUnsafeBytes { other in
+        let length = Swift.min(own.count, other.count)
+        return length == 0 ? 0 : unsafe memcmp(own.baseAddress!, other.baseAddress!, length)
+      }
+    }
+    return common < 0 || common == 0 && count < other.count
   }
 }

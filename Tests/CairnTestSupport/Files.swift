@@ -66,7 +66,7 @@ public enum Files {
   /// What was retired while another test was reading goes when that test has read, which may take its time.
   public static func leaks(below path: String) throws -> [String] {
     // Nor has gone at once what another thread has taken to release.
-    var patience = 100
+    var patience = 1000
     for _ in 0..<60_000 {
       let isAllReclaimed = Reclaimer.shared.pendingCount == 0
       let found = held(below: path)

@@ -15,7 +15,7 @@
 public final class Snapshot: Sendable {
   /// The last operation that it sees.
   public let sequence: UInt64
-  private let engine: Engine
+  let engine: Engine
   private let pin: UInt64
 
   init(_ engine: Engine) throws(StoreError) {

@@ -23,12 +23,14 @@ extension Store {
     _ path: String, options: Options = Options(.readOnly), refreshing: Refreshing = .automatic
   ) throws(StoreError) -> Store {
     let engine = try Engine.follow(path, options, PosixFileSystem())
+    let store = Store(engine: engine)
+    try store.attachViews()
     if refreshing == .automatic {
       let thread = BackgroundThread(routine: (.refresh, 2_000_000))
       try thread.start(engine)
       engine.background = thread
     }
-    return Store(engine: engine)
+    return store
   }
 
   /// Makes visible what has been written to a followed store up to now. Of any other store, everything is already.

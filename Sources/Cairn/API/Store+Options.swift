@@ -121,6 +121,8 @@ extension Store {
     /// are. A put that would not fit waits for compaction to make room, and throws `.spaceLimit` if there is none to be
     /// made. Segments are made so small that there are sixteen at least; two of them are kept free for compaction.
     public var spaceLimit: Int?
+    /// What is kept along with the store; see ``StoreView``. Each belongs to this store alone.
+    public var views: [any StoreView] = []
     /// Permissions of the files made, and of the directory.
     public var filePermissions: UInt32 = 0o600
     public var directoryPermissions: UInt32 = 0o700

@@ -4,7 +4,9 @@ extension Store {
   package static func open(
     at path: String, options: Options, on fileSystem: some FileSystem
   ) throws(StoreError) -> Store {
-    Store(engine: try Engine.open(path, options, fileSystem))
+    let store = Store(engine: try Engine.open(path, options, fileSystem))
+    try store.attachViews()
+    return store
   }
 
   /// Does in this thread what the store's own would do, of one that was opened without (``Options/hasThreads``).
@@ -15,13 +17,16 @@ extension Store {
     try engine.sealActive(engine.inTurn { engine.log.segment })
   }
 
+  package func writeCheckpoint() throws(StoreError) {
+    try engine.writeCheckpoint()
+    engine.saveViews()
+  }
+
   /// One round of compaction, of what it would give something back of.
   package func compactOnce() throws(StoreError) { _ = try engine.compactRound { $0.victims(upTo: .max) } }
 
   /// Entries in the index, counted by its shards.
   package var indexedEntries: Int { (0..<HashIndex.shards).reduce(0) { $0 + engine.index.count(of: $1) } }
-
-  package func writeCheckpoint() throws(StoreError) { try engine.writeCheckpoint() }
 
   package func backup(to path: String, on fileSystem: any FileSystem) throws(StoreError) {
     _ = try engine.backup(to: path, fileSystem) { _ in }

@@ -176,7 +176,7 @@ extension Store {
   /// - Throws: as ``put(_:for:expires:durability:)``.
   /// - Complexity: a sync of the disk; shared with others who wait for one.
   public func sync() throws(StoreError) {
-    _ = try engine.commit(operation(.sync, durability: .disk))
+    _ = try engine.commit(.sync)
   }
 
   // MARK: Inside

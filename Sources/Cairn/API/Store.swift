@@ -27,17 +27,26 @@ public final class Store: Sendable {
   ///   file, or a directory with other things in it), `.notFound`, `.damaged` (open it with `.readOnly` then),
   ///   `.unsupportedFormat` (names the feature), `.permissionDenied`, `.noSpace`, `.invalidOption`.
   public static func open(at path: String, options: Options = Options()) throws(StoreError) -> Store {
-    Store(engine: try Engine.open(path, options, PosixFileSystem()))
+    let store = Store(engine: try Engine.open(path, options, PosixFileSystem()))
+    try store.attachViews()
+    return store
   }
 
   /// Puts everything on the disk, and gives files, memory and the lock back. Calls after it throw `.closed`; a second
   /// close does nothing. Values being read in other threads stay valid until their calls end.
   ///
   /// - Throws: what could not be written, now or earlier in the background. The store is closed all the same.
-  public func close() throws(StoreError) { try engine.close() }
+  public func close() throws(StoreError) {
+    if engine.alive.isSet { engine.saveViews() }
+    try engine.close()
+  }
 
   /// Closes, if nobody has; errors are lost, so `close()` is better where they matter.
   deinit { try? engine.close() }
+
+  func attachViews() throws(StoreError) {
+    for view in engine.views { try view.attach(to: self) }
+  }
 
   /// The directory, as it was given.
   public var path: String { engine.directory.path }

@@ -51,6 +51,11 @@ public struct StoreError: Error, Equatable, Sendable {
     /// A key was given twice where each may be there once.
     public static let duplicateKey = Code(rawValue: 21)
 
+    /// A view of the store is still being made; ask again later.
+    public static let notReady = Code(rawValue: 22)
+    /// A pattern that is none; ``StoreError/byteOffset`` tells where in it.
+    public static let invalidPattern = Code(rawValue: 23)
+
     static let names: [Code: String] = [
       .notFound: "notFound", .notAStore: "notAStore", .locked: "locked", .closed: "closed",
       .usedAfterFork: "usedAfterFork", .readOnly: "readOnly", .emptyKey: "emptyKey", .keyTooLong: "keyTooLong",
@@ -58,7 +63,7 @@ public struct StoreError: Error, Equatable, Sendable {
       .damaged: "damaged", .unsupportedFormat: "unsupportedFormat", .writerFailed: "writerFailed",
       .noSpace: "noSpace", .permissionDenied: "permissionDenied", .system: "system", .storeFull: "storeFull",
       .historyGone: "historyGone", .spaceLimit: "spaceLimit",
-      .duplicateKey: "duplicateKey",
+      .duplicateKey: "duplicateKey", .notReady: "notReady", .invalidPattern: "invalidPattern",
     ]
 
     public var description: String { Code.names[self] ?? "code \(rawValue)" }

@@ -166,6 +166,13 @@ struct Operation {
   var batchCount: Int
   var durability: Store.Durability
 
+  /// Everything so far is on the disk when it is done.
+  static var sync: Operation {
+    Operation(
+      kind: .sync, key: .empty, value: .empty, deadline: nil, condition: .none, batch: .empty, batchCount: 0,
+      durability: .disk)
+  }
+
   /// Whether what it does depends on what the store holds.
   var readsState: Bool { kind == .remove || condition != .none }
 }

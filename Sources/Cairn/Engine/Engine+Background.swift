@@ -220,5 +220,6 @@ extension Engine {
       try writeCheckpoint()
       try inTurn { log.isCheckpointDue = false }
     }
+    saveViews()
   }
 }

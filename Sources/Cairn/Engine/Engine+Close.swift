@@ -5,6 +5,7 @@ extension Engine {
     guard alive.isOwnProcess, alive.clear() else { return }
     defer { releaseAll() }
     closing.set(1)
+    wakeWatchers()
     background?.stop()
     if isReadOnly { return }
     // Whoever has the turn finishes; who comes after finds the store closed.
@@ -14,6 +15,7 @@ extension Engine {
     // Nor does one go on that was asked for.
     compacting.withLock { _ in }
     training.withLock { _ in }
+    keeping.withLock { _ in }
     try finish.get()
     let isLong = log.bytesSinceCheckpoint > min(checkpointInterval, 1 << 20)
     // One that was found damaged is not left to be found damaged again.

@@ -301,11 +301,15 @@ extension Engine {
     deadlines = fresh.deadlines
     log = fresh.log
     published.store(fresh.published.load(ordering: .acquiring), ordering: .releasing)
+    for view in views { view.reset() }
+    wakeWatchers()
     try beginFollowing(in: file)
   }
 
   /// The store as it is now, with nothing left to verify, and the file that it goes on in.
   private func openAnew() throws(StoreError) -> (Engine, any File) {
+    var options = options
+    options.views = []
     for _ in 0..<Self.openingsMax {
       let fresh = try Self.open(directory.path, options, PosixFileSystem())
       if let damage = fresh.damage { throw damage }

@@ -114,6 +114,7 @@ extension Engine {
   /// Whether a file of this name is a store's, beside its header and its lock.
   static func isOwn(_ name: String) -> Bool {
     name == CheckpointHeader.name || name == News.name || name == GoneSegments.name || SegmentHeader.number(name) != nil
+      || ViewHeader.isName(name)
   }
 
   /// The file holds the holder's process, for the message that others get. The lock itself is the kernel's: it ends

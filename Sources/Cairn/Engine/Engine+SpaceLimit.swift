@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// A limit for the size of the store's directory.
 extension Engine {
   /// Bytes that the files of the store take, or will when the next checkpoint is written beside the last one.
@@ -8,7 +10,8 @@ extension Engine {
       }
     }
     let checkpoint = max(total(.checkpointBytes), 12 * total(.liveEntries) + CheckpointHeader.bucketsStart)
-    return log + 2 * checkpoint + Self.otherFilesBytes
+    // Each is there twice while it is written anew.
+    return log + 2 * (checkpoint + viewBytes.load(ordering: .relaxed)) + Self.otherFilesBytes
   }
 
   /// `STORE`, `LOCK`, the list of segments that are gone.

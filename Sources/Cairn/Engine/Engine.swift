@@ -25,6 +25,10 @@ final class Engine: @unchecked Sendable {  // As above.
   let sealing = Locked(())
   /// Held while a checkpoint is written.
   let checkpointing = Locked(())
+  /// Held while what views keep is written or read; the bytes of their files.
+  let keeping = Locked<[String: Int]>([:])
+  /// Of all their files.
+  let viewBytes = Atomic(0)
   /// Held for a round of compaction.
   let compacting = Locked(CompactionState())
   /// Segments that are gone, but for those who still read from them.
@@ -37,6 +41,9 @@ final class Engine: @unchecked Sendable {  // As above.
   let snapshotsStart = Atomic<UInt64>(0)
   /// What snapshots see, and the index has no more.
   let overwritten = Overwritten()
+  /// Tasks that wait for the next change, and whether there are any.
+  let watchers = Locked(Watchers())
+  let isWatched = Atomic(false)
   /// Puts that wait for compaction to make room.
   let spaceWaiters = Atomic(0)
   /// Whether compaction is at work.
@@ -82,6 +89,7 @@ final class Engine: @unchecked Sendable {  // As above.
   /// What is kept by it; without the turn.
   let keepRule: VersionBook.Rule
   let keepsVersions: Bool
+  let views: [any StoreView]
   /// Operations encoded by the commit that is under way, not yet published.
   let staged = StagedOperations()
 
@@ -110,6 +118,7 @@ final class Engine: @unchecked Sendable {  // As above.
     book = VersionBook(options)
     keepRule = book.rule
     keepsVersions = options.keepVersions > 0 || options.keepVersionsFor != nil
+    views = options.views
     catalog = Locked(SegmentCatalog(store: header.identifier))
     segments = try SegmentTable()
     index = try HashIndex(seed: header.hashSeed, segments: segments)

@@ -7,6 +7,7 @@ package enum Magic {
   package static let segment = ascii("\u{89}CAIRN\r\n\u{1A}\nLOG   ")
   package static let checkpoint = ascii("\u{89}CAIRN\r\n\u{1A}\nINDEX ")
   package static let gone = ascii("\u{89}CAIRN\r\n\u{1A}\nGONE  ")
+  package static let view = ascii("\u{89}CAIRN\r\n\u{1A}\nVIEW  ")
   package static let frozen = ascii("\u{89}CAIRN\r\n\u{1A}\nFROZEN")
 
   private static func ascii(_ text: String) -> (UInt64, UInt64) {

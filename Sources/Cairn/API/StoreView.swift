@@ -1,0 +1,81 @@
+/// Something that is made from the entries of a store and follows each of its commits: its keys in order, say.
+///
+/// A view is given to ``Store/Options/views`` of one store. What the log holds is all that counts: a view can be made
+/// from it at any time, and holds nothing that is not there.
+///
+/// Changes come from one thread at a time, in the order of the log. Between ``beginCommit(oldestSnapshot:)`` and
+/// ``endCommit(_:)`` the entries of a commit become visible to the readers of the store; a view that holds a lock of
+/// its own from the one to the other is never seen to differ from it. These three calls hold up every write: they have
+/// to be quick, and must not call the store.
+public protocol StoreView: AnyObject, Sendable {
+  /// The store has been opened, and nobody else has it yet. Compaction may be at work already. What this throws is
+  /// thrown to who opens it.
+  func attach(to store: Store) throws(StoreError)
+  /// A commit, or a group of them, is about to become visible.
+  ///
+  /// - Parameter oldestSnapshot: the earliest sequence at which anybody still looks; `nil`: only at the newest one.
+  func beginCommit(oldestSnapshot: UInt64?)
+  /// An entry is put or removed.
+  func apply(_ change: borrowing EntryChange)
+  /// All changes up to this sequence are visible.
+  func endCommit(_ sequence: UInt64)
+  /// Everything is to be read anew: a follower has been overtaken by compaction. Holds up what the three calls before
+  /// do, and must not call the store either.
+  func reset()
+  /// The store has written a checkpoint, or is about to be closed: the moment to keep something for the next session.
+  /// Commits of other threads come meanwhile, and may wait for this one's end: the view holds no lock that they need
+  /// while it writes. What cannot be kept is to be made again from the log. Not called if a store is dropped without
+  /// being closed.
+  func save(to files: ViewFiles)
+}
+
+/// A change as a ``StoreView`` is told of it; valid until the call returns that was given it.
+public struct EntryChange: ~Escapable {
+  public enum Kind: Sendable { case put, remove }
+
+  public let kind: Kind
+  public let key: RawSpan
+  /// When an entry that is put ends, in milliseconds since 1970; `nil`: never.
+  public let deadline: Int64?
+  /// Whether there was an entry before, expired or not, of which is known when it ends.
+  public let isReplacing: Bool
+  /// When that one ends.
+  public let replacedDeadline: Int64?
+
+  @_lifetime(copy key)
+  init(_ kind: Kind, key: RawSpan, deadline: Int64?, isReplacing: Bool, replacedDeadline: Int64?) {
+    self.kind = kind
+    self.key = key
+    self.deadline = deadline
+    self.isReplacing = isReplacing
+    self.replacedDeadline = replacedDeadline
+  }
+}
+
+extension Snapshot {
+  /// Those of its store.
+  public var views: [any StoreView] { engine.views }
+
+  /// Throws if its store has been closed, or opened by the process that this one was forked from.
+  public func checkOpen() throws(StoreError) { if !engine.alive.isSet { throw engine.deadError() } }
+}
+
+extension Store {
+  /// The views that it was opened with.
+  public var views: [any StoreView] { engine.views }
+
+  /// Throws if it has been closed, or opened by the process that this one was forked from.
+  public func checkOpen() throws(StoreError) { if !engine.alive.isSet { throw engine.deadError() } }
+
+  /// The time that deadlines are compared with, in milliseconds since 1970. While the store is open it never goes back.
+  public var now: Int64 { engine.clock.now() }
+}
+
+extension Engine {
+  /// Beside a checkpoint. What a view cannot keep costs time at the next opening, and nothing else.
+  func saveViews() {
+    if isReadOnly { return }
+    let files = ViewFiles(engine: self)
+    for view in views { view.save(to: files) }
+  }
+}
