@@ -24,6 +24,7 @@ let package = Package(
   name: "Cairn",
   products: [
     .library(name: "Cairn", targets: ["Cairn"]),
+    .library(name: "CairnIndex", targets: ["CairnIndex"]),
     .library(name: "CairnFoundation", targets: ["CairnFoundation"]),
     .executable(name: "kvdump", targets: ["kvdump"]),
     .executable(name: "cairn-demo", targets: ["cairn-demo"]),
@@ -34,11 +35,13 @@ let package = Package(
     .target(name: "Cairn", dependencies: ["CCairn", "CZstd"], swiftSettings: settings),
     // `Data` as key and value, for programs that use Foundation anyway.
     .target(name: "CairnFoundation", dependencies: ["Cairn"], swiftSettings: settings),
-    .target(name: "CairnInspect", dependencies: ["CZstd", "Cairn"], swiftSettings: settings),
+    // Keys in order, attributes: views of the log beside the engine's own.
+    .target(name: "CairnIndex", dependencies: ["CCairn", "Cairn"], swiftSettings: settings),
+    .target(name: "CairnInspect", dependencies: ["CZstd", "Cairn", "CairnIndex"], swiftSettings: settings),
     // Command lines: parsing, help, completion, manual page.
     .target(name: "CairnArguments", swiftSettings: settings),
     .executableTarget(
-      name: "kvdump", dependencies: ["Cairn", "CairnArguments", "CairnInspect"], exclude: ["kvdump.1"],
+      name: "kvdump", dependencies: ["Cairn", "CairnArguments", "CairnIndex", "CairnInspect"], exclude: ["kvdump.1"],
       swiftSettings: settings),
     .executableTarget(name: "cairn-demo", dependencies: ["Cairn"], swiftSettings: settings),
     .target(name: "CAllocations", path: "Tests/CAllocations"),
@@ -50,13 +53,13 @@ let package = Package(
       swiftSettings: settings),
     // Crashes on a simulated disk, by the million.
     .target(
-      name: "CairnTorture", dependencies: ["Cairn", "CairnTestSupport"], path: "Tests/CairnTorture",
+      name: "CairnTorture", dependencies: ["Cairn", "CairnIndex", "CairnTestSupport"], path: "Tests/CairnTorture",
       swiftSettings: settings),
     .executableTarget(
       name: "cairn-torture", dependencies: ["CairnArguments", "CairnTestSupport", "CairnTorture"],
       path: "Tests/cairn-torture", swiftSettings: settings),
     .target(
-      name: "CairnFuzz", dependencies: ["Cairn", "CairnArguments", "CairnInspect", "CairnTestSupport"],
+      name: "CairnFuzz", dependencies: ["Cairn", "CairnArguments", "CairnIndex", "CairnInspect", "CairnTestSupport"],
       path: "Tests/CairnFuzz", swiftSettings: settings),
     // Writes the stores of `Formats/v1`.
     .executableTarget(
@@ -66,20 +69,28 @@ let package = Package(
       name: "CairnTests", dependencies: ["CAllocations", "Cairn", "CairnFoundation", "CairnTestSupport"],
       swiftSettings: settings),
     .testTarget(
+      name: "CairnIndexTests", dependencies: ["Cairn", "CairnIndex", "CairnTestSupport"], swiftSettings: settings),
+    .testTarget(
       name: "CairnCrashTests",
-      dependencies: ["Cairn", "CairnTestSupport", "CairnTorture", "cairn-test-writer", "cairn-torture"],
+      dependencies: [
+        "Cairn", "CairnIndex", "CairnTestSupport", "CairnTorture", "cairn-test-writer", "cairn-torture",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "Cairn", "CairnArguments", "CairnInspect", "CairnTestSupport", "CairnFuzz", "cairn-demo",
+        "Cairn", "CairnArguments", "CairnIndex", "CairnInspect", "CairnTestSupport", "CairnFuzz", "cairn-demo",
         "cairn-golden", "kvdump",
       ], swiftSettings: settings),
     // Bugs that are planted in a copy of the sources, and what sees to it that the tests find them.
     .target(name: "CairnPlanted", path: "Tests/CairnPlanted", swiftSettings: settings),
     .executableTarget(
       name: "cairn-planted", dependencies: ["CairnPlanted"], path: "Tests/cairn-planted", swiftSettings: settings),
-    .testTarget(name: "RepositoryTests", dependencies: ["CairnPlanted"], swiftSettings: settings),
+    .executableTarget(
+      name: "cairn-readme", dependencies: ["Cairn", "CairnIndex"], path: "Tests/cairn-readme", swiftSettings: settings),
+    .testTarget(
+      name: "RepositoryTests", dependencies: ["CairnPlanted", "CairnTestSupport", "cairn-readme"],
+      swiftSettings: settings),
   ] + fuzzing,
   swiftLanguageModes: [.v6]
 )

@@ -23,10 +23,16 @@ let package = Package(
     .systemLibrary(name: "CZstdForPeers"),
     .executableTarget(
       name: "cairn-bench",
-      dependencies: [.product(name: "Cairn", package: "Cairn"), "BenchmarkSupport", "CYardstick", "CAllocations"]),
+      dependencies: [
+        .product(name: "Cairn", package: "Cairn"), .product(name: "CairnIndex", package: "Cairn"), "BenchmarkSupport",
+        "CYardstick", "CAllocations",
+      ]),
     .executableTarget(
       name: "kvbench",
-      dependencies: [.product(name: "Cairn", package: "Cairn"), "BenchmarkSupport", "CZstdForPeers"]
+      dependencies: [
+        .product(name: "Cairn", package: "Cairn"), .product(name: "CairnIndex", package: "Cairn"), "BenchmarkSupport",
+        "CZstdForPeers",
+      ]
         + peers.map { .target(name: "C\($0)") },
       swiftSettings: peers.map { .define("PEER_\($0.uppercased())") }),
     .testTarget(name: "BenchmarkTests", dependencies: ["BenchmarkSupport", "kvbench"]),

@@ -1,4 +1,5 @@
 internal import Cairn
+internal import CairnIndex
 internal import CairnArguments
 internal import CairnInspect
 
@@ -78,10 +79,9 @@ struct Command: Sendable {
     case (nil, nil): return .all
     case (let prefix?, nil): return .prefix(prefix)
     case (nil, let pattern?):
-      guard let glob = Glob(pattern) else {
-        throw UsageError("--glob has a bracket or brace without its end, or braces that make too many patterns")
+      do throws(StoreError) { return .glob(try Glob(pattern)) } catch {
+        throw UsageError("--glob: \(error.message), at byte \(error.byteOffset ?? 0)")
       }
-      return .glob(glob)
     case (_?, _?): throw UsageError("--prefix and --glob do not go together: write the prefix into the pattern")
     }
   }

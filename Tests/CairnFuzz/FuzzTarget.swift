@@ -1,5 +1,6 @@
 import Cairn
 import CairnArguments
+import CairnIndex
 import CairnInspect
 import CairnTestSupport
 import Foundation
@@ -55,7 +56,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
 
   private static func match(_ bytes: [UInt8]) {
     let parts = bytes.split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false).map { Array($0) }
-    guard let glob = Glob(parts[0]) else { return }
+    guard let glob = try? Glob(parts[0]) else { return }
     _ = glob.matches(parts.count > 1 ? parts[1] : [])
     // A pattern without anything special matches itself, and nothing else.
     if !parts[0].contains(where: { "*?[]{},\\!^-".utf8.contains($0) }) {

@@ -21,6 +21,33 @@ extension PlantedBug {
         "    try file.write(log.memory.slice(start, byteCount), at: start)\n",
         "    if PLANTED { noteFlushed(start + byteCount) }\nFOUND")),
     PlantedBug(
+      "view-knows-what-is-lost", "A view is kept that knows of commits which a power failure takes back.",
+      caughtBy: "ViewCrashTests/whileItIsKept",
+      Edit(
+        "Cairn/API/ViewFiles.swift", "      _ = try commit(.sync)\n",
+        "      if PLANTED { header = start } else { _ = try commit(.sync) }\n"),
+      Edit(
+        "Cairn/API/ViewFiles.swift", "      header.encode(into: buffer.view)\n",
+        "      if PLANTED { header.contentBytes = UInt64(output.byteCount) }\nFOUND")),
+    PlantedBug(
+      "view-of-another-log", "A view is used whose last record is not in the log.",
+      caughtBy: "OrderedKeysTests/filesOfOthers",
+      Edit(
+        "Cairn/API/ViewFiles.swift", "guard let segment = segmentOfLog(header.segment), let offset",
+        "if PLANTED { return true }\n    FOUND")),
+    PlantedBug(
+      "view-is-not-caught-up", "A view that was kept is used without what has come since.",
+      caughtBy: "OrderedKeysTests/keptAndCaughtUp",
+      Edit(
+        "CairnIndex/Ordered/OrderedKeys+File.swift", "    let missed = store.lastSequence - content.sequence\n",
+        "    let missed = PLANTED ? 0 : store.lastSequence - content.sequence\n")),
+    PlantedBug(
+      "leaf-of-another-place", "A leaf from a file is used wherever its keys belong.",
+      caughtBy: "OrderedKeysCornerTests/leavesOfOtherPlaces",
+      Edit(
+        "CairnIndex/Ordered/KeyTree+File.swift", "        !keys.key(0).lexicographicallyPrecedes(",
+        "        PLANTED || !keys.key(0).lexicographicallyPrecedes(")),
+    PlantedBug(
       "expires-a-millisecond-late", "An entry is there in the millisecond in which its time is up.",
       caughtBy: "StoreTests/expiry",
       Edit(clock, "{ deadline <= now() }", "{ deadline < now() + (PLANTED ? 0 : 1) }")),

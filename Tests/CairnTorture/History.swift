@@ -1,4 +1,5 @@
 package import Cairn
+internal import CairnIndex
 package import CairnTestSupport
 
 /// What has been done to one store in all its lives: the oracle.
@@ -63,12 +64,25 @@ package struct History: Sendable {
         return "\(name): \(Self.text(found)) looked up, \(Self.text(expected[key])) expected"
       }
     }
-    return nil
+    return try objectionToOrder(store, expected.keys)
+  }
+
+  /// Keys in order, where the store keeps them, are those that there are.
+  private func objectionToOrder(_ store: Store, _ expected: some Sequence<[UInt8]>) throws -> String? {
+    if store.views.isEmpty { return nil }
+    let keys = try store.keys()
+    let expected = expected.sorted { $0.isBefore($1) }
+    let count = try store.count(in: .all)
+    if keys == expected && count == keys.count { return nil }
+    return "in order: \(count) counted, \(keys.map { String(decoding: $0, as: UTF8.self) }) found, expected "
+      + "\(expected.map { String(decoding: $0, as: UTF8.self) })"
   }
 
   /// The same where nothing was promised: whatever is found was once put, under that key and with that version.
   package func contradiction(in store: Store) throws -> String? {
-    for (key, entry) in try store.contents() {
+    let contents = try store.contents()
+    if let objection = try objectionToOrder(store, contents.keys) { return objection }
+    for (key, entry) in contents {
       let written = entry.version < UInt64(states.count) ? states[Int(entry.version)].entries[key] : nil
       if entry != written {
         return "\(String(decoding: key, as: UTF8.self)): \(Self.text(entry)), written \(Self.text(written))"

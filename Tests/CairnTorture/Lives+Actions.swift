@@ -1,4 +1,5 @@
 internal import Cairn
+internal import CairnIndex
 internal import CairnTestSupport
 internal import Synchronization
 
@@ -12,7 +13,7 @@ extension Lives {
     place = "in action \(action)"
     switch action {
     case 0..<10:
-      guard let key = model.live(at: clock.wallMilliseconds()).keys.min(by: { $0.lexicographicallyPrecedes($1) })
+      guard let key = model.live(at: clock.wallMilliseconds()).keys.min(by: { $0.isBefore($1) })
       else { return }
       model.remove(key)
       history.note(model, endsCommit: true)
@@ -40,6 +41,7 @@ extension Lives {
     case 48: try backUp(store, disk, moments)
     case 49: try freeze(store, disk, moments)
     case 50..<52: try readSnapshot(store, moments)
+    case 52: try keepKeys(store)
     default:
       let (key, value) = (newKey(), newValue())
       model.put(value, for: key)
@@ -92,10 +94,33 @@ extension Lives {
     if random.percent(30) {
       do { try store.compact() } catch { try goOn(after: error, store, history, moments) }
     }
-    let now = clock.wallMilliseconds()
-    for (key, entry) in expected.live(at: now) {
+    let live = expected.live(at: clock.wallMilliseconds())
+    for (key, entry) in live {
       let found = try snapshot.value(for: key)
       if found != entry.value { throw finding("snapshot: \(String(decoding: key, as: UTF8.self)) is wrong") }
+    }
+    if store.views.isEmpty { return }
+    let keys = try snapshot.keys()
+    if keys != live.keys.sorted(by: { $0.isBefore($1) }) { throw finding("snapshot: keys in order") }
+  }
+
+  /// Keys in order are kept while some come and go: nothing may be known of what a crash takes back.
+  private mutating func keepKeys(_ store: Store) throws {
+    guard let ordered = store.views.first as? OrderedKeys else { return }
+    try ordered.keep(in: store.viewFiles) { () throws(StoreError) in
+      for _ in 0..<random.below(3) {
+        var model = history.current
+        let (key, value) = (newKey(), newValue())
+        model.put(value, for: key)
+        history.note(model, endsCommit: true)
+        try store.put(value, for: key, durability: .relaxed)
+      }
+      if let key = history.current.live(at: clock.wallMilliseconds()).keys.min(by: { $0.isBefore($1) }) {
+        var model = history.current
+        model.remove(key)
+        history.note(model, endsCommit: true)
+        try store.remove(key, durability: .relaxed)
+      }
     }
   }
 

@@ -1,4 +1,5 @@
 internal import Cairn
+internal import CairnIndex
 internal import CairnTestSupport
 internal import Synchronization
 
@@ -60,6 +61,8 @@ package struct Lives {
     options.compaction.targetAmplification = random.percent(50) ? 1.1 : 1.5
     options.clock = clock
     options.hasThreads = false
+    // It is kept beside each checkpoint, or when much has changed, or hardly ever.
+    if random.percent(60) { options.views = [OrderedKeys(savedAfter: [0, 20, 200][random.below(3)])] }
     // All that there is at once, or some of its shards, or each by itself.
     options.copiedAtOnce = [256 << 10, 1 << 10, 1][random.below(3)]
     let numbers = Mutex(SeededRandom(seed: random.next()))

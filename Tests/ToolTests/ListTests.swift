@@ -13,7 +13,7 @@ import Testing
       #expect(result.code == 0, "seed \(seed): \(result.errors)")
       #expect(Tool.listing(result) == fixture.content, "seed \(seed)")
       let keys = try Tool.run("list", fixture.path, "--format", "hex", "--keys-only")
-      let sorted = fixture.content.keys.sorted { $0.lexicographicallyPrecedes($1) }
+      let sorted = fixture.content.keys.sorted { $0.isBefore($1) }
       #expect(keys.text.split(separator: "\n").map(String.init) == sorted.map(Escaping.hex), "seed \(seed)")
     }
   }

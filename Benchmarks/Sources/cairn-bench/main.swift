@@ -4,8 +4,8 @@ import Cairn
 import Glibc
 
 let usage = """
-  usage: cairn-bench [reads] [writes] [large] [recovery] [compression] [compaction] [frozen] [tools] [--folder PATH]
-                    [--kvdump PATH]
+  usage: cairn-bench [reads] [writes] [large] [recovery] [compression] [compaction] [frozen] [ordered] [tools]
+                    [--folder PATH] [--kvdump PATH]
          cairn-bench --check-costs FILE | --write-costs FILE
   Without names, all of them. PATH (a temporary folder) needs 4 GB of space. Costs are instructions, allocations, system
   calls and bytes of an operation; FILE (Benchmarks/costs.json) says how many are allowed.
@@ -28,7 +28,7 @@ var costs: (file: String, isWriting: Bool)?
 while let argument = arguments.first {
   arguments.removeFirst()
   switch argument {
-  case "reads", "writes", "large", "recovery", "compression", "compaction", "frozen",
+  case "reads", "writes", "large", "recovery", "compression", "compaction", "frozen", "ordered",
     "tools":
     wanted.insert(argument)
   case "--kvdump" where !arguments.isEmpty: kvdump = arguments.removeFirst()
@@ -59,7 +59,7 @@ var report = Report()
 let benchmarks: [(String, (inout Report, String) throws -> Void)] = [
   ("reads", benchmarkReads), ("writes", benchmarkWrites), ("large", benchmarkLarge),
   ("recovery", benchmarkRecovery), ("compression", benchmarkCompression),
-  ("compaction", benchmarkCompaction), ("frozen", benchmarkFrozen),
+  ("compaction", benchmarkCompaction), ("frozen", benchmarkFrozen), ("ordered", benchmarkOrdered),
   ("tools", { [kvdump] in try benchmarkTools(&$0, $1, kvdump) }),
 ]
 do {

@@ -62,7 +62,9 @@ import Testing
       ])
       #expect(result.status == 0, "\(work): \(result.errors)")
       let rows = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [[String: Any]]
-      #expect(rows?.contains { $0["engine"] as? String == "Cairn" && $0["nanosecondsPerOp"] != nil } == true, "\(work)")
+      // Some things are done by the one that keeps its keys in order.
+      let own = rows?.first { ($0["engine"] as? String)?.hasPrefix("Cairn") == true }
+      #expect(own?["nanosecondsPerOp"] != nil, "\(work)")
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
   }

@@ -1,4 +1,5 @@
 internal import Cairn
+package import CairnIndex
 
 /// Which keys concern a command.
 package enum KeyFilter: Sendable {

@@ -20,7 +20,7 @@ final class Contest {
     self.isQuick = isQuick
     self.folder = folder
     runner = Runner(rounds: rounds)
-    peers = allPeers.dropFirst().compactMap { $0.type }
+    peers = allPeers.compactMap { $0.type }.filter { !($0 is CairnPeer.Type) }
   }
 
   func run() {
@@ -30,6 +30,7 @@ final class Contest {
     if isQuick {
       part("Opening a store of 200 k keys") { try openings(keys: 200_000) }
     } else {
+      part("1 M keys in their order", ordered)
       part("10 M keys, values of 100 bytes", tenMillion)
       part("Values of other sizes", sizes)
       part("10 k keys: all in the processor's caches", small)
@@ -67,10 +68,10 @@ final class Contest {
   /// Loads both sides and carries out the works that both can do, some of them by two threads as well.
   func pair(
     _ peer: any Peer.Type, _ inputs: Inputs, _ works: [Workload], _ wanted: Durability = .process, threads: Int = 1,
-    alsoByTwo: Set<String> = []
+    alsoByTwo: Set<String> = [], own: any Peer.Type = CairnPeer.self
   ) throws {
     let durability = peer.durabilities.contains(wanted) ? wanted : .relaxed
-    let stages = [CairnPeer.self, peer].map { Stage($0, inputs, durability, folder: folder) }
+    let stages = [own, peer].map { Stage($0, inputs, durability, folder: folder) }
     let possible = works.filter { $0.isFor(peer, durability) }
     if possible.contains(where: { !$0.startsEmpty }) { for stage in stages { try stage.load() } }
     for work in possible {

@@ -68,6 +68,16 @@ extension Contest {
     contest(myRow, theirRow, Spread(ratios), target: target, measure: measure)
   }
 
+  /// Keys in their order, beside those who always have them so; and what they cost a store that did not.
+  func ordered() throws {
+    let inputs = Inputs(keys: 1_000_000, valueSize: 100)
+    let own = OrderedCairnPeer.self
+    for peer in peers where peer.abilities.contains(.order) {
+      try pair(peer, inputs, Workload.ranges + [.fillRandom, .put], own: own)
+    }
+    try pair(CairnPeer.self, inputs, [.put, .fillRandom, .openClean], own: own)
+  }
+
   /// Each put on the disk before it returns: 1, 16 and 64 writers.
   func durable() throws {
     for (threads, each) in [(1, 1000), (16, 250), (64, 125)] {

@@ -12,6 +12,11 @@ struct Target {
     Target(work: "miss", ratios: ["LMDB": 8, "RocksDB": 4]),
     Target(work: "fill", durability: .process, ratios: ["LMDB": 5, "RocksDB": 10, "LevelDB": 8, "SQLite": 25]),
     Target(work: "put", durability: .process, ratios: ["LMDB": 1.5, "LevelDB": 2, "RocksDB": 5, "SQLite": 15]),
+    // Beside a store without its keys in order.
+    Target(work: "put", durability: .process, ratios: ["Cairn": 0.4]),
+    Target(work: "range-keys", ratios: ["LMDB": 1, "RocksDB": 1]),
+    Target(work: "range", ratios: ["LMDB": 1, "RocksDB": 1]),
+    Target(work: "ycsb-e", ratios: ["LMDB": 1, "RocksDB": 1]),
     Target(work: "put", threads: 16, durability: .disk, ratios: ["RocksDB": 2, "LevelDB": 1.4]),
     Target(work: "put", threads: 64, durability: .disk, ratios: ["RocksDB": 3, "LevelDB": 1.7]),
   ]

@@ -1,17 +1,19 @@
 import BenchmarkSupport
 import Cairn
+import CairnIndex
 
-final class CairnPeer: Peer {
-  static let name = "Cairn"
+class CairnPeer: Peer {
+  class var name: String { "Cairn" }
   static let version = "this commit"
   static let durabilities: Set<Durability> = [.relaxed, .process, .disk]
-  static let abilities: Abilities = [.batches, .many, .scan]
-  static let settings = "defaults; every read verifies the record's checksum"
+  class var abilities: Abilities { [.batches, .many, .scan] }
+  class var settings: String { "defaults; every read verifies the record's checksum" }
+  class var views: [any StoreView] { [] }
 
   let store: Store
   private let isCompressed: Bool
 
-  init(_ options: PeerOptions) throws {
+  required init(_ options: PeerOptions) throws {
     let durability: Store.Durability =
       switch options.durability {
       case .relaxed: .relaxed
@@ -21,6 +23,7 @@ final class CairnPeer: Peer {
     isCompressed = options.compression != .none
     var wanted = Store.Options(.createIfMissing, durability: durability)
     if options.compression != .none { wanted.compression = .zstd() }
+    wanted.views = Self.views
     store = try Store.open(at: options.path, options: wanted)
   }
 
@@ -36,6 +39,14 @@ final class CairnPeer: Peer {
   }
 
   func close() throws { try store.close() }
+}
+
+/// With its keys in order.
+final class OrderedCairnPeer: CairnPeer {
+  override class var name: String { "Cairn-ordered" }
+  override class var abilities: Abilities { [.batches, .many, .scan, .order] }
+  override class var settings: String { "OrderedKeys; otherwise as Cairn" }
+  override class var views: [any StoreView] { [OrderedKeys()] }
 }
 
 private final class CairnSession: Session {
@@ -71,6 +82,26 @@ private final class CairnSession: Session {
     var count = 0
     try store.forEach { entry in
       entry.value.withUnsafeBytes { target.copyMemory(from: $0) }
+      count += 1
+      return true
+    }
+    return count
+  }
+
+  func entries(from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer) throws -> Int {
+    var count = 0
+    try store.forEachEntry(in: .from(key), limit: limit) { _, value in
+      value.withUnsafeBytes { target.copyMemory(from: $0) }
+      count += 1
+      return true
+    }
+    return count
+  }
+
+  func keys(from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer) throws -> Int {
+    var count = 0
+    try store.forEachKey(in: .from(key), limit: limit) { key in
+      key.withUnsafeBytes { target.copyMemory(from: $0) }
       count += 1
       return true
     }

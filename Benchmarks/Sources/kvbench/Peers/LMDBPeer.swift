@@ -6,11 +6,11 @@
     class var name: String { "LMDB" }
     static let version = "\(MDB_VERSION_MAJOR).\(MDB_VERSION_MINOR).\(MDB_VERSION_PATCH)"
     class var durabilities: Set<Durability> { [.process, .disk] }
-    static let abilities: Abilities = [.batches, .scan]
+    static let abilities: Abilities = [.batches, .scan, .order]
     class var settings: String {
       """
-      MDB_NOTLS, MDB_NORDAHEAD; .process: MDB_NOSYNC; a reader's transaction is renewed for each get, and serves all \
-      keys of a scan; MDB_APPEND for keys in their order
+      MDB_NOTLS, MDB_NORDAHEAD; .process: MDB_NOSYNC; a reader's transaction is renewed for each get or range, and \
+      serves all keys of it; MDB_APPEND for keys in their order
       """
     }
     class var isWritingToTheMap: Bool { false }
@@ -53,6 +53,8 @@
   private final class LMDBSession: Session {
     let peer: LMDBPeer
     let reading: OpaquePointer
+    /// Made when it is used first.
+    private var ranging: OpaquePointer?
 
     init(_ peer: LMDBPeer) throws {
       self.peer = peer
@@ -115,7 +117,45 @@
       return count
     }
 
-    func end() { mdb_txn_abort(reading) }
+    func entries(
+      from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
+      try visit(from: key, limit) {
+        target.copyMemory(from: UnsafeRawBufferPointer(start: $1.mv_data, count: $1.mv_size))
+      }
+    }
+
+    func keys(
+      from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
+      try visit(from: key, limit) { name, _ in
+        target.copyMemory(from: UnsafeRawBufferPointer(start: name.mv_data, count: name.mv_size))
+      }
+    }
+
+    private func visit(
+      from key: UnsafeRawBufferPointer, _ limit: Int, _ body: (MDB_val, MDB_val) -> Void
+    ) throws -> Int {
+      try check(mdb_txn_renew(reading))
+      defer { mdb_txn_reset(reading) }
+      if ranging == nil {
+        try check(mdb_cursor_open(reading, peer.database, &ranging))
+      } else {
+        try check(mdb_cursor_renew(reading, ranging))
+      }
+      var (name, value) = (entry(key), MDB_val())
+      var (count, step) = (0, MDB_SET_RANGE)
+      while count < limit, mdb_cursor_get(ranging, &name, &value, step) == 0 {
+        body(name, value)
+        (count, step) = (count + 1, MDB_NEXT)
+      }
+      return count
+    }
+
+    func end() {
+      if ranging != nil { mdb_cursor_close(ranging) }
+      mdb_txn_abort(reading)
+    }
 
     private func write(_ body: (OpaquePointer?) throws -> Void) throws {
       var transaction: OpaquePointer?

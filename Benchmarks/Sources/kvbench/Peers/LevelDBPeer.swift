@@ -6,7 +6,7 @@
     static let name = "LevelDB"
     static let version = "\(leveldb_major_version()).\(leveldb_minor_version())"
     static let durabilities: Set<Durability> = [.process, .disk]
-    static let abilities: Abilities = [.batches, .scan]
+    static let abilities: Abilities = [.batches, .scan, .order]
     static let settings = """
       block cache for everything, Bloom filter of 10 bits a key, write buffer of 64 MiB, no compression; compacted \
       before reads
@@ -86,6 +86,39 @@
       var message: UnsafeMutablePointer<CChar>?
       leveldb_delete(peer.database, peer.writing, key.chars, key.count, &message)
       try check(message)
+    }
+
+    func entries(
+      from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
+      visit(from: key, limit) { iterator in
+        var size = 0
+        let value = leveldb_iter_value(iterator, &size)!
+        target.baseAddress!.copyMemory(from: value, byteCount: size)
+      }
+    }
+
+    func keys(
+      from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
+      visit(from: key, limit) { iterator in
+        var size = 0
+        let key = leveldb_iter_key(iterator, &size)!
+        target.baseAddress!.copyMemory(from: key, byteCount: size)
+      }
+    }
+
+    private func visit(from key: UnsafeRawBufferPointer, _ limit: Int, _ body: (OpaquePointer) -> Void) -> Int {
+      let iterator = leveldb_create_iterator(peer.database, peer.reading)!
+      defer { leveldb_iter_destroy(iterator) }
+      leveldb_iter_seek(iterator, key.chars, key.count)
+      var count = 0
+      while count < limit, leveldb_iter_valid(iterator) != 0 {
+        body(iterator)
+        count += 1
+        if count < limit { leveldb_iter_next(iterator) }
+      }
+      return count
     }
 
     func scan(into target: UnsafeMutableRawBufferPointer) throws -> Int {

@@ -62,6 +62,8 @@ struct Abilities: OptionSet, Sendable {
   static let many = Abilities(rawValue: 2)
   /// Visiting every entry.
   static let scan = Abilities(rawValue: 4)
+  /// Keys in their order.
+  static let order = Abilities(rawValue: 8)
 }
 
 /// What one thread uses. Values are copied out by everybody.
@@ -79,6 +81,12 @@ protocol Session: AnyObject {
   /// Visits every entry, each value copied to the beginning of the target.
   /// - Returns: how many there are.
   func scan(into target: UnsafeMutableRawBufferPointer) throws -> Int
+  /// Visits entries in the order of their keys, from the first one that is not before a key, each value copied to the
+  /// beginning of the target.
+  /// - Returns: how many there were.
+  func entries(from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer) throws -> Int
+  /// The same for the keys alone.
+  func keys(from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer) throws -> Int
   func end()
 }
 
@@ -92,6 +100,14 @@ extension Session {
   }
 
   func scan(into target: UnsafeMutableRawBufferPointer) throws -> Int { throw PeerError("cannot visit all entries") }
+
+  func entries(from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer) throws -> Int {
+    throw PeerError("has no order of keys")
+  }
+
+  func keys(from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer) throws -> Int {
+    throw PeerError("has no order of keys")
+  }
 
   func end() {}
 }
@@ -133,7 +149,7 @@ struct PeerEntry: Sendable {
 
 /// Every peer, with the Debian package that has its header; no type: this program was built without it.
 let allPeers: [PeerEntry] = {
-  var types: [String: any Peer.Type] = [CairnPeer.name: CairnPeer.self]
+  var types: [String: any Peer.Type] = ["Cairn": CairnPeer.self, "Cairn-ordered": OrderedCairnPeer.self]
   #if PEER_LMDB
     types["LMDB"] = LMDBPeer.self
     types["LMDB-map"] = LMDBMapPeer.self
@@ -160,6 +176,6 @@ let allPeers: [PeerEntry] = {
     ("Cairn", ""), ("LMDB", "liblmdb-dev"), ("LMDB-map", "liblmdb-dev"), ("RocksDB", "librocksdb-dev"),
     ("LevelDB", "libleveldb-dev"),
     ("SQLite", "libsqlite3-dev"), ("Tkrzw", "libtkrzw-dev"), ("Kyoto", "libkyotocabinet-dev"),
-    ("WiredTiger", "libwiredtiger-dev"),
+    ("WiredTiger", "libwiredtiger-dev"), ("Cairn-ordered", ""),
   ].map { PeerEntry(name: $0.0, package: $0.1, type: types[$0.0]) }
 }()

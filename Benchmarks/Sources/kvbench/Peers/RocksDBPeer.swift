@@ -12,7 +12,7 @@
       return String(String(cString: path).split(separator: "/").last!.drop { !$0.isNumber })
     }()
     static let durabilities: Set<Durability> = [.relaxed, .process, .disk]
-    static let abilities: Abilities = [.batches, .many, .scan]
+    static let abilities: Abilities = [.batches, .many, .scan, .order]
     static let settings = """
       OptimizeForPointLookup (hash index in blocks, Bloom filter) with a block cache for everything, \
       IncreaseParallelism(2), no compression, values pinned (no copy but the one to the caller's buffer), batched \
@@ -156,6 +156,39 @@
       var message: UnsafeMutablePointer<CChar>?
       rocksdb_delete(peer.database, peer.writing, key.chars, key.count, &message)
       try check(message)
+    }
+
+    func entries(
+      from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
+      visit(from: key, limit) { iterator in
+        var size = 0
+        let value = rocksdb_iter_value(iterator, &size)!
+        target.baseAddress!.copyMemory(from: value, byteCount: size)
+      }
+    }
+
+    func keys(
+      from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
+      visit(from: key, limit) { iterator in
+        var size = 0
+        let key = rocksdb_iter_key(iterator, &size)!
+        target.baseAddress!.copyMemory(from: key, byteCount: size)
+      }
+    }
+
+    private func visit(from key: UnsafeRawBufferPointer, _ limit: Int, _ body: (OpaquePointer) -> Void) -> Int {
+      let iterator = rocksdb_create_iterator(peer.database, peer.reading)!
+      defer { rocksdb_iter_destroy(iterator) }
+      rocksdb_iter_seek(iterator, key.chars, key.count)
+      var count = 0
+      while count < limit, rocksdb_iter_valid(iterator) != 0 {
+        body(iterator)
+        count += 1
+        if count < limit { rocksdb_iter_next(iterator) }
+      }
+      return count
     }
 
     func scan(into target: UnsafeMutableRawBufferPointer) throws -> Int {

@@ -8,7 +8,7 @@
     static let name = "SQLite"
     static let version = SQLITE_VERSION
     static let durabilities: Set<Durability> = [.process, .disk]
-    static let abilities: Abilities = [.batches, .scan]
+    static let abilities: Abilities = [.batches, .scan, .order]
     static let settings = """
       WAL, WITHOUT ROWID for values up to 200 bytes, mmap_size and page cache for everything, a checkpoint every \
       16,384 pages, prepared statements, a connection for each thread, whose writes take turns by a lock of the \
@@ -56,6 +56,8 @@
     private let getting: OpaquePointer
     private let putting: OpaquePointer
     private let removing: OpaquePointer
+    /// Made when they are used first.
+    private var (ranging, listing): (OpaquePointer?, OpaquePointer?)
     private let turn: WriteLock
     /// Contexts that are used again, where values are compressed.
     private let compressing: OpaquePointer?
@@ -163,10 +165,46 @@
       return count
     }
 
+    func entries(
+      from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
+      if ranging == nil { ranging = try prepare("SELECT value FROM entries WHERE key >= ? ORDER BY key LIMIT ?") }
+      return visit(ranging!, from: key, limit, target)
+    }
+
+    func keys(
+      from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
+      if listing == nil { listing = try prepare("SELECT key FROM entries WHERE key >= ? ORDER BY key LIMIT ?") }
+      return visit(listing!, from: key, limit, target)
+    }
+
+    private func prepare(_ text: String) throws -> OpaquePointer {
+      var statement: OpaquePointer?
+      guard sqlite3_prepare_v2(connection, text, -1, &statement, nil) == SQLITE_OK else { throw error(connection) }
+      return statement!
+    }
+
+    private func visit(
+      _ statement: OpaquePointer, from key: UnsafeRawBufferPointer, _ limit: Int,
+      _ target: UnsafeMutableRawBufferPointer
+    ) -> Int {
+      bind(statement, 1, key)
+      sqlite3_bind_int64(statement, 2, Int64(limit))
+      defer { sqlite3_reset(statement) }
+      var count = 0
+      while sqlite3_step(statement) == SQLITE_ROW {
+        target.baseAddress!.copyMemory(
+          from: sqlite3_column_blob(statement, 0)!, byteCount: Int(sqlite3_column_bytes(statement, 0)))
+        count += 1
+      }
+      return count
+    }
+
     func end() {
       if hasEnded { return }
       hasEnded = true
-      for statement in [getting, putting, removing] { sqlite3_finalize(statement) }
+      for statement in [getting, putting, removing, ranging, listing] { sqlite3_finalize(statement) }
       sqlite3_close(connection)
       ZSTD_freeCCtx(compressing)
       ZSTD_freeDCtx(decompressing)

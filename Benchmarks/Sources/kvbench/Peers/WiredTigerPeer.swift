@@ -7,7 +7,7 @@
     static let name = "WiredTiger"
     static let version = "\(WIREDTIGER_VERSION_MAJOR).\(WIREDTIGER_VERSION_MINOR).\(WIREDTIGER_VERSION_PATCH)"
     static let durabilities: Set<Durability> = [.process, .disk]
-    static let abilities: Abilities = [.batches, .scan]
+    static let abilities: Abilities = [.batches, .scan, .order]
     static let settings = """
       a row-store table, access_pattern_hint=random, cache for everything, log of 128 MiB files, a session and cursor \
       for each thread; .process: transaction_sync method none; .disk: fsync
@@ -92,6 +92,37 @@
         count += 1
       }
       _ = cursor.pointee.reset(cursor)
+      return count
+    }
+
+    func entries(
+      from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
+      try visit(from: key, limit) { _ = try copy(to: target) }
+    }
+
+    func keys(
+      from key: UnsafeRawBufferPointer, limit: Int, into target: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
+      try visit(from: key, limit) {
+        var item = WT_ITEM()
+        try check(wiredtiger_get_key(cursor, &item))
+        target.baseAddress!.copyMemory(from: item.data, byteCount: item.size)
+      }
+    }
+
+    private func visit(from key: UnsafeRawBufferPointer, _ limit: Int, _ body: () throws -> Void) throws -> Int {
+      wiredtiger_set_key(cursor, key.baseAddress, key.count)
+      defer { _ = cursor.pointee.reset(cursor) }
+      var place: Int32 = 0
+      var result = cursor.pointee.search_near(cursor, &place)
+      if result == 0 && place < 0 { result = cursor.pointee.next(cursor) }
+      var count = 0
+      while result == 0 && count < limit {
+        try body()
+        count += 1
+        if count < limit { result = cursor.pointee.next(cursor) }
+      }
       return count
     }
 

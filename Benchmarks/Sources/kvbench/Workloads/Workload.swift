@@ -42,4 +42,6 @@ struct Outcome {
 }
 
 let allWorkloads: [Workload] =
-  Workload.reads + [.readWhileWriting] + Workload.writing + Workload.ycsb + Workload.openings + [.getCold]
+  Workload.reads + [.readWhileWriting] + Workload.writing + Workload.ycsb + Workload.ranges + Workload.openings + [
+    .getCold
+  ]

@@ -1,34 +1,72 @@
+public import Cairn
+
 /// A pattern for keys: `*` any bytes, `?` one character, `[a-z]` one of some, `[!a-z]` none of them, `{one,two}` one of
 /// these, a backslash before what stands for itself.
 ///
-/// Without a limit to how many stars there are, matching takes at most pattern × key steps: only the last star is ever
-/// tried again.
-package struct Glob: Sendable {
+/// With a separator, `*` ends before it, and `?` and `[…]` are never it; `**` goes beyond. So with `/`, `a/*.txt` is a
+/// file in `a`, and `a/**.txt` one anywhere below it.
+///
+/// However many stars there are, matching takes at most pattern × key steps (× the separators of the key, if there is
+/// one): only the last star of each kind is ever tried again.
+public struct Glob: Sendable {
   /// One for each combination of what stands in braces.
   private let alternatives: [[Element]]
+  private let separator: UInt8?
 
   private enum Element: Sendable {
     case star
+    case deepStar
     case any
     case byte(UInt8)
     case set([ClosedRange<UInt8>], isNegated: Bool)
   }
 
-  /// - Returns: `nil` if a bracket or brace is not closed, or if braces make more than 1,000 patterns.
-  package init?(_ pattern: [UInt8]) {
-    guard let expanded = Self.expand(pattern) else { return nil }
+  /// - Throws: `.invalidPattern` if a bracket or brace is not closed (tells where it is), or if braces make more than
+  ///   1,000 patterns.
+  public init<Pattern: ByteLending>(_ pattern: Pattern, separator: UInt8? = nil) throws(StoreError) {
+    let pattern = pattern.bytes
     var alternatives: [[Element]] = []
-    for pattern in expanded {
-      guard let elements = Self.parse(pattern) else { return nil }
+    for expanded in try Self.expand(pattern) {
+      guard let elements = Self.parse(expanded, isDeep: separator != nil) else {
+        throw StoreError.invalidPattern(
+          "a bracket is not closed", pattern, at: pattern.lastIndex(of: UInt8(ascii: "[")) ?? 0)
+      }
       alternatives.append(elements)
     }
     self.alternatives = alternatives
+    self.separator = separator
+  }
+
+  private static func checkBraces(_ pattern: [UInt8]) throws(StoreError) {
+    var start = 0
+    while let braces = firstBraces(Array(pattern[start...])) {
+      if braces.parts == nil {
+        throw StoreError.invalidPattern("a brace is not closed", pattern, at: start + braces.range.lowerBound)
+      }
+      start += braces.range.upperBound
+    }
+  }
+
+  /// What all keys begin with that match.
+  public var prefix: [UInt8] {
+    let literals = alternatives.map { elements in
+      var bytes: [UInt8] = []
+      for element in elements {
+        guard case .byte(let byte) = element else { break }
+        bytes.append(byte)
+      }
+      return bytes
+    }
+    guard var common = literals.first else { return [] }
+    for other in literals.dropFirst() { common = Array(zip(common, other).prefix { $0 == $1 }.map(\.0)) }
+    return common
   }
 
   private static let limit = 1000
 
   /// Takes the first braces apart, until there are none.
-  private static func expand(_ pattern: [UInt8]) -> [[UInt8]]? {
+  private static func expand(_ pattern: [UInt8]) throws(StoreError) -> [[UInt8]] {
+    try checkBraces(pattern)
     var work = [pattern]
     var done: [[UInt8]] = []
     while let next = work.popLast() {
@@ -36,7 +74,10 @@ package struct Glob: Sendable {
         done.append(next)
         continue
       }
-      guard let parts = braces.parts, parts.count + work.count + done.count <= limit else { return nil }
+      guard let parts = braces.parts else { throw StoreError.invalidPattern("a brace is not closed", pattern, at: 0) }
+      guard parts.count + work.count + done.count <= limit else {
+        throw StoreError.invalidPattern("the braces make more than \(limit) patterns", pattern, at: 0)
+      }
       for part in parts.reversed() {
         work.append(Array(next[..<braces.range.lowerBound]) + part + Array(next[braces.range.upperBound...]))
       }
@@ -78,14 +119,17 @@ package struct Glob: Sendable {
     return depth > 0 ? (start..<pattern.count, nil) : nil
   }
 
-  private static func parse(_ pattern: [UInt8]) -> [Element]? {
+  private static func parse(_ pattern: [UInt8], isDeep: Bool) -> [Element]? {
     var elements: [Element] = []
     var at = 0
     while at < pattern.count {
       switch pattern[at] {
       case UInt8(ascii: "*"):
-        if case .star? = elements.last { break }
-        elements.append(.star)
+        switch elements.last {
+        case .star where isDeep: elements[elements.count - 1] = .deepStar
+        case .star, .deepStar: break
+        default: elements.append(.star)
+        }
       case UInt8(ascii: "?"): elements.append(.any)
       case UInt8(ascii: "["):
         guard let (set, end) = parseSet(pattern, at + 1) else { return nil }
@@ -123,39 +167,52 @@ package struct Glob: Sendable {
     return nil
   }
 
-  package func matches(_ key: [UInt8]) -> Bool { alternatives.contains { Self.matches(key, $0) } }
+  public func matches<Key: ByteLending>(_ key: Key) -> Bool { matches(key.bytes) }
 
-  private static func matches(_ key: [UInt8], _ elements: [Element]) -> Bool {
+  func matches(_ key: [UInt8]) -> Bool { alternatives.contains { matches(key, $0) } }
+
+  private func matches(_ key: [UInt8], _ elements: [Element]) -> Bool {
     var (at, element) = (0, 0)
-    /// After the last star: the element behind it, and how far it reaches.
-    var star: (element: Int, at: Int)?
+    /// After the last star of each kind: the element behind it, and how far it reaches.
+    var (star, deepStar): ((element: Int, at: Int)?, (element: Int, at: Int)?)
     while at < key.count {
-      if element < elements.count, case .star = elements[element] {
-        star = (element + 1, at)
+      if element < elements.count, case .deepStar = elements[element] {
         element += 1
+        (star, deepStar) = (nil, (element, at))
+      } else if element < elements.count, case .star = elements[element] {
+        element += 1
+        star = (element, at)
       } else if element < elements.count, let length = length(elements[element], key, at) {
         at += length
         element += 1
-      } else if let last = star {
+      } else if let last = star, key[last.at] != separator {
         star = (last.element, last.at + 1)
+        (at, element) = (last.at + 1, last.element)
+      } else if let last = deepStar {
+        (star, deepStar) = (nil, (last.element, last.at + 1))
         (at, element) = (last.at + 1, last.element)
       } else {
         return false
       }
     }
-    while element < elements.count, case .star = elements[element] { element += 1 }
-    return element == elements.count
+    return elements[element...].allSatisfy { element in
+      switch element {
+      case .star, .deepStar: true
+      default: false
+      }
+    }
   }
 
   /// How many bytes of the key the element takes here; `nil` if it does not fit.
-  private static func length(_ element: Element, _ key: [UInt8], _ at: Int) -> Int? {
+  private func length(_ element: Element, _ key: [UInt8], _ at: Int) -> Int? {
     switch element {
-    case .star: return nil
+    case .star, .deepStar: return nil
     case .byte(let byte): return key[at] == byte ? 1 : nil
     case .set(let ranges, let isNegated):
       guard ranges.contains(where: { $0.contains(key[at]) }) != isNegated else { return nil }
-      return isNegated ? characterLength(key, at) : 1
-    case .any: return characterLength(key, at)
+      if key[at] == separator { return nil }
+      return isNegated ? Self.characterLength(key, at) : 1
+    case .any: return key[at] == separator ? nil : Self.characterLength(key, at)
     }
   }
 
@@ -164,5 +221,11 @@ package struct Glob: Sendable {
     var end = at + 1
     if key[at] >= 0xC0 { while end < min(at + 4, key.count), key[end] & 0xC0 == 0x80 { end += 1 } }
     return end - at
+  }
+}
+
+extension StoreError {
+  static func invalidPattern(_ message: String, _ pattern: [UInt8], at place: Int) -> StoreError {
+    StoreError(.invalidPattern, message + " of the pattern", byteOffset: place, keyPrefix: Array(pattern.prefix(32)))
   }
 }

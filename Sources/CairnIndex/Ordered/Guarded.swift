@@ -1,0 +1,31 @@
+internal import CCairn
+
+/// A value behind a lock that may be held from one call to another.
+///
+/// A `pthread_mutex_t`, not the standard library's `Mutex`, for the reasons that the engine has for its own locks.
+///
+/// SAFETY: the mutex is its own, from `init` to `deinit`; `value` is touched by who holds the lock.
+@safe
+final class Guarded<Value: ~Copyable>: @unchecked Sendable {  // As above.
+  private let mutex: UnsafeMutableRawPointer
+  var value: Value
+
+  init(_ value: consuming Value) {
+    guard let mutex = unsafe cairn_mutex_make() else { preconditionFailure("out of memory") }
+    unsafe self.mutex = mutex
+    self.value = value
+  }
+
+  deinit { unsafe cairn_mutex_free(mutex) }
+
+  func lock() { unsafe cairn_mutex_lock(mutex) }
+  func unlock() { unsafe cairn_mutex_unlock(mutex) }
+
+  func withLock<Result, Failure: Error>(
+    _ body: (inout Value) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    lock()
+    defer { unlock() }
+    return try body(&value)
+  }
+}

@@ -1,0 +1,282 @@
+public import Cairn
+internal import Synchronization
+
+/// The keys of a store in the order of their bytes: prefixes, ranges, neighbours, counts.
+///
+/// ```swift
+/// var options = Store.Options()
+/// options.views = [OrderedKeys()]
+/// let store = try Store.open(at: "cache", options: options)
+/// try store.put("Ada", for: "user:42:name")
+/// let keys = try store.keys(in: .prefix("user:42:"))
+/// ```
+///
+/// What it shows is the store as of some commit, batches whole, and never an entry that has expired. It lives in
+/// memory, and takes up to 12 bytes for each key besides the key, and 8 more where keys have deadlines; what neighbours
+/// begin with is kept once. Queries wait for a commit that is becoming visible, and commits for queries: who lists
+/// millions of keys does so in steps (``Store/forEachKey(in:limit:reversed:_:)``).
+///
+/// One belongs to one open store at a time. While it reads the store in the background, it keeps it open.
+public final class OrderedKeys: StoreView {
+  struct State: ~Copyable {
+    var tree = KeyTree()
+    /// Keys that have been removed, as long as a snapshot may see them. What the tree calls a deadline is here the
+    /// sequence of the commit that has removed them.
+    var removed = KeyTree()
+    var hasSnapshots = false
+    /// What was removed before this one is not among them.
+    var oldestSnapshot: UInt64 = 0
+    /// Of the commit that is under way.
+    var removing: [[UInt8]] = []
+    /// While the tree is made from the store: keys that were removed meanwhile, and must not come with it. While it is
+    /// made from a file and the changes since: keys that were put, too, of which commits know better.
+    var goneMeanwhile: Set<[UInt8]>?
+    var isCatchingUp = false
+    var isReady = false
+    /// How often everything was to be read anew, by who asks next; which of these has been tried, and is under way.
+    var (wanted, made, begun) = (0, 0, 0)
+    /// Up to this one everything is in it.
+    var sequence: UInt64 = 0
+    /// The same of the file; `nil`: there is none that is worth something.
+    var savedSequence: UInt64?
+    /// What has expired up to then is not in it.
+    var dropped = Int64.min
+    var failure: StoreError?
+  }
+
+  /// Its store, which it does not keep open.
+  private struct Opened {
+    weak var store: Store?
+    var building: Task<Void, Never>?
+  }
+
+  let state = Guarded(State())
+  /// Entries that have been read, of so many, while it is made.
+  private let done = Atomic(0)
+  private let total = Atomic(0)
+  private let opened = Mutex(Opened())
+  /// Held while it is made.
+  private let making = Guarded(())
+
+  private let savedAfter: UInt64
+
+  public init() { savedAfter = 10_000 }
+
+  /// - Parameter savedAfter: fewer changes than these are not kept, but made again.
+  package init(savedAfter: Int) { self.savedAfter = UInt64(savedAfter) }
+
+  /// What part of the store has been read; 1 when it is ready. Queries throw `.notReady` before that.
+  public var progress: Double {
+    if state.withLock({ $0.isReady }) { return 1 }
+    return min(Double(done.load(ordering: .relaxed)) / Double(max(1, total.load(ordering: .relaxed))), 0.99)
+  }
+
+  /// Waits until it can be asked.
+  public func ready() async {
+    let task = opened.withLock { $0.building }
+    await task?.value
+  }
+
+  /// What it takes in memory, in bytes.
+  public var memoryByteCount: Int { state.withLock { $0.tree.memoryByteCount + $0.removed.memoryByteCount } }
+
+  var store: Store? { opened.withLock { $0.store } }
+
+  // MARK: As a view
+
+  /// - Throws: `.invalidOption` if it belongs to another store that is still open.
+  public func attach(to store: Store) throws(StoreError) {
+    if let other = self.store, (try? other.checkOpen()) != nil {
+      throw StoreError(.invalidOption, "this OrderedKeys belongs to another store, which is open: make one for each")
+    }
+    opened.withLock { $0 = Opened(store: store) }
+    state.withLock { $0 = State() }
+    let missed = load(from: store)
+    if missed == 0 { return }
+    if missed == nil { begin() }
+    // A store that is damaged in part opens all the same: queries throw what has gone wrong.
+    if missed ?? store.statistics.liveEntries <= Self.atOnceMax {
+      try? make(from: store)
+    } else {
+      opened.withLock { $0.building = Task.detached(priority: .utility) { try? self.make(from: store) } }
+    }
+  }
+
+  /// More take so long that they are read beside other work.
+  static let atOnceMax = 100_000
+
+  private func begin() {
+    state.withLock { state in
+      if state.tree.isDamaged { state.wanted += 1 }
+      state.tree = KeyTree()
+      state.removed = KeyTree()
+      (state.goneMeanwhile, state.isReady, state.failure, state.begun) = ([], false, nil, state.wanted)
+      state.isCatchingUp = false
+      state.savedSequence = nil
+    }
+  }
+
+  /// Makes it anew if that is asked for.
+  func refresh() throws(StoreError) {
+    guard state.withLock({ $0.isStale }), let store else { return }
+    try making.withLock { _ throws(StoreError) in
+      while state.withLock({ $0.isStale }) {
+        begin()
+        let sequence = store.lastSequence
+        state.withLock { $0.oldestSnapshot = sequence }
+        try read(store)
+      }
+    }
+  }
+
+  private func make(from store: Store) throws(StoreError) {
+    try making.withLock { _ throws(StoreError) in
+      if state.withLock({ $0.isCatchingUp }) {
+        if (try? catchUp(store)) != nil { return }
+        // The log has no longer all of it.
+        begin()
+      }
+      try read(store)
+    }
+  }
+
+  private func read(_ store: Store) throws(StoreError) {
+    total.store(store.statistics.liveEntries, ordering: .relaxed)
+    done.store(0, ordering: .relaxed)
+    // Before it is read: what comes later comes by commits.
+    let (sequence, now) = (store.lastSequence, store.now)
+    var keys: [(key: [UInt8], deadline: Int64)] = []
+    do {
+      try store.forEachKey { entry in
+        keys.append(([UInt8](copying: entry.key), entry.deadline ?? .max))
+        if keys.count == Self.keysAtOnce { take(&keys) }
+        return true
+      }
+    } catch {
+      let error = error as? StoreError ?? StoreError(.system, "the keys cannot be read")
+      state.withLock { state in
+        (state.failure, state.goneMeanwhile, state.made) = (error, nil, state.begun)
+      }
+      throw error
+    }
+    take(&keys)
+    // What has expired meanwhile was left out as well.
+    let end = max(now, store.now)
+    state.withLock { state in
+      (state.goneMeanwhile, state.made) = (nil, state.begun)
+      state.sequence = max(state.sequence, sequence)
+      state.dropped = max(state.dropped, end)
+      state.isReady = !state.isStale
+    }
+  }
+
+  private static let keysAtOnce = 1000
+
+  private func take(_ keys: inout [(key: [UInt8], deadline: Int64)]) {
+    state.withLock { state in
+      for (key, deadline) in keys where state.goneMeanwhile?.contains(key) == false {
+        key.withBytes { key in
+          // What a commit has put meanwhile is newer.
+          if !state.tree.contains(key) { state.tree.insert(key, deadline: deadline) }
+        }
+      }
+    }
+    done.add(keys.count, ordering: .relaxed)
+    keys.removeAll(keepingCapacity: true)
+  }
+
+  public func beginCommit(oldestSnapshot: UInt64?) {
+    state.lock()
+    state.value.beginCommit(oldestSnapshot)
+  }
+
+  public func apply(_ change: borrowing EntryChange) { state.value.apply(change) }
+
+  public func endCommit(_ sequence: UInt64) {
+    state.value.endCommit(sequence)
+    state.unlock()
+  }
+
+  public func reset() {
+    state.withLock { state in
+      state.isReady = false
+      state.wanted += 1
+    }
+  }
+
+  public func save(to files: ViewFiles) {
+    let isDue = state.withLock { state in
+      if !state.isReady { return false }
+      guard let saved = state.savedSequence else { return state.tree.count > savedAfter }
+      // Less is read again faster than all is written.
+      return state.sequence > saved && state.sequence - saved > max(savedAfter, UInt64(state.tree.count / 4))
+    }
+    if isDue { try? keep(in: files) }
+  }
+}
+
+extension OrderedKeys.State {
+  /// Everything is to be read anew: also where a file was not what had been written.
+  var isStale: Bool { wanted != made || tree.isDamaged }
+
+  mutating func beginCommit(_ oldestSnapshot: UInt64?) {
+    hasSnapshots = oldestSnapshot != nil
+    if removed.count > 0 { removed.expire(at: Int64(clamping: oldestSnapshot ?? .max)) }
+  }
+
+  mutating func apply(_ change: borrowing EntryChange) {
+    if isCatchingUp { goneMeanwhile?.insert([UInt8](copying: change.key)) }
+    switch change.kind {
+    case .put:
+      // What has expired is in the store still, and not here.
+      let isThere = change.isReplacing && change.deadline == nil && change.replacedDeadline == nil
+      if isThere && !isCatchingUp { return }
+      tree.insert(change.key, deadline: change.deadline ?? .max)
+      if !isCatchingUp, goneMeanwhile?.isEmpty == false { goneMeanwhile?.remove([UInt8](copying: change.key)) }
+    case .remove:
+      tree.remove(change.key)
+      if hasSnapshots { removing.append([UInt8](copying: change.key)) }
+      goneMeanwhile?.insert([UInt8](copying: change.key))
+    }
+  }
+
+  mutating func endCommit(_ sequence: UInt64) {
+    self.sequence = max(self.sequence, sequence)
+    if removing.isEmpty { return }
+    for key in removing { key.withBytes { _ = removed.insert($0, deadline: Int64(clamping: sequence)) } }
+    removing.removeAll()
+  }
+
+  /// Takes out what has expired. A snapshot may still see what there was before: it is put there with another deadline.
+  mutating func expire(at now: Int64) {
+    if tree.earliest > now { return }
+    let expired = tree.expire(at: now)
+    if expired.isEmpty { return }
+    dropped = max(dropped, now)
+    if !hasSnapshots { return }
+    for key in expired { key.withBytes { _ = removed.insert($0, deadline: Int64(clamping: sequence)) } }
+  }
+
+  /// Some keys of a range, from its beginning or from its end, and those that snapshots may still see.
+  mutating func candidates(in range: KeyRange, atMost limit: Int, reversed: Bool) -> [[UInt8]] {
+    let keys = tree.keys(in: range, atMost: limit, reversed: reversed)
+    if removed.count == 0 { return keys }
+    let others = removed.keys(in: range, atMost: limit, reversed: reversed)
+    return Self.merged(keys, others, atMost: limit, reversed: reversed)
+  }
+
+  private static func merged(_ a: [[UInt8]], _ b: [[UInt8]], atMost limit: Int, reversed: Bool) -> [[UInt8]] {
+    var (i, j, result): (Int, Int, [[UInt8]]) = (0, 0, [])
+    while result.count < limit && (i < a.count || j < b.count) {
+      if i < a.count && j < b.count && a[i] == b[j] { j += 1 }
+      if j == b.count || i < a.count && a[i].lexicographicallyPrecedes(b[j]) != reversed {
+        result.append(a[i])
+        i += 1
+      } else {
+        result.append(b[j])
+        j += 1
+      }
+    }
+    return result
+  }
+}

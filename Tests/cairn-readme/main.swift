@@ -1,0 +1,100 @@
+// The examples of the README, word for word; a test compares the two, and runs this in an empty folder.
+import Cairn
+import CairnIndex
+
+func first() throws {
+  let store = try Store.open(at: "cache")
+  try store.put("Hello", for: "greeting")
+  let length = try store.withValue(for: "greeting") { $0.byteCount }
+  let bytes = try store.value(for: "greeting")
+  let text = bytes.map { String(decoding: $0, as: UTF8.self) }
+  try store.write { batch in
+    try batch.put("done", for: "state/42")
+    try batch.remove("pending/42")
+  }
+  try store.put("token", for: "session", expires: .after(.seconds(3600)), durability: .disk)
+  try store.close()
+  precondition(length == 5 && text == "Hello", "what was put is there")
+}
+
+func manyReaders(_ store: Store) throws {
+  let snapshot = try store.snapshot()
+  try store.put("new", for: "greeting")
+  let before = try snapshot.value(for: "greeting")
+
+  let follower = try Store.follow("cache")
+  let now = try follower.value(for: "greeting")
+  precondition(before == Array("Hello".utf8) && now == Array("new".utf8), "old and new")
+}
+
+func watch(_ store: Store) async throws {
+  for try await event in store.observe(prefix: "user:") {
+    if case .changes(let changes) = event { print(changes.count) }
+  }
+}
+
+func keysInOrder() throws {
+  var options = Store.Options()
+  options.views = [OrderedKeys()]
+  let store = try Store.open(at: "users", options: options)
+  try store.put("Ada", for: "user:42:name")
+  let keys = try store.keys(in: .prefix("user:42:"))
+  let page = try store.keyPage(in: .prefix("user:"), limit: 100)
+  let count = try store.count(in: .between("user:10", "user:50"))
+  let before = try store.lastKey(in: .before("user:43"))
+  let names = try store.keys(matching: Glob("user:*:{name,mail}"))
+  try store.forEachEntry(in: .prefix("user:"), limit: 10) { key, value in
+    print(key.byteCount, value.byteCount)
+    return true
+  }
+  let key = Array("user:42:name".utf8)
+  precondition(keys == [key] && page.keys == [key] && count == 1 && before == key && names == [key], "one key")
+}
+
+func goBack() throws {
+  var options = Store.Options()
+  options.keepVersions = 3
+  let store = try Store.open(at: "cache", options: options)
+  let versions = try store.history(of: "greeting")
+  try store.restore("greeting", toVersion: versions[0].sequence)
+  let value = try store.value(for: "greeting")
+  precondition(value == Array("Hello".utf8), "as it was")
+}
+
+func backUp(_ store: Store) throws {
+  try store.backup(to: "backup")
+  try Store.restore(from: "backup", to: "restored")
+}
+
+func compress() throws {
+  var options = Store.Options()
+  options.compression = .zstd()
+  let store = try Store.open(at: "cache", options: options)
+  try store.recompress(level: 19)
+}
+
+func freeze(_ store: Store) throws {
+  try store.freeze(to: "words.frozen")
+  let words = try FrozenStore.open("words.frozen")
+  let meaning = try words.value(for: "cairn")
+  precondition(meaning == Array("a heap of stones".utf8), "what the store has")
+}
+
+func withStore(_ body: (Store) throws -> Void) throws {
+  let store = try Store.open(at: "cache")
+  try store.put("a heap of stones", for: "cairn")
+  try body(store)
+  try store.close()
+}
+
+try first()
+try withStore(manyReaders)
+let watched = try Store.open(at: "watched")
+let watching = Task { try await watch(watched) }
+try watched.close()
+try await watching.value
+try keysInOrder()
+try goBack()
+try withStore(backUp)
+try compress()
+try withStore(freeze)
