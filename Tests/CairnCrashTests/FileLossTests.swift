@@ -206,7 +206,8 @@ import Testing
       let path = directory.path("store")
       let output = directory.path("output")
       let end = directory.path("end")
-      let follower = try Child([Writer.program, "follow", path, "\(random.seed)", end], output: output)
+      let opened = directory.path("opened")
+      let follower = try Child([Writer.program, "follow", path, "\(random.seed)", end, opened], output: output)
       usleep(UInt32(random.below(60_000)))
       let names = try Files.segments(path)
       let name = path + "/" + names[random.below(names.count)]

@@ -7,6 +7,8 @@ struct Aftermath {
   let folder: String
   /// The last steps that are said to have made a backup, and a frozen store: how many had been done before.
   private var copied: (backup: Int?, frozen: Int?)
+  /// Whether somebody has opened the store, so that there is one.
+  private var isThere: Bool
   /// What was put into it to see whether it can be written to, last.
   private(set) var probe: [UInt8]?
   private var probes = 0
@@ -15,6 +17,7 @@ struct Aftermath {
   init(_ prospect: Prospect, folder: String) {
     self.prospect = prospect
     self.folder = folder
+    isThere = prospect.last.done > 0
     var work = Work(seed: prospect.last.seed)
     while work.done < prospect.last.done {
       noteCopy(by: work)
@@ -32,17 +35,17 @@ struct Aftermath {
   /// - Parameter seen: by a follower that has looked last when the worker had ended.
   mutating func objection(to lines: [String], isWriting: Bool = true, seen: Follower.Report? = nil) -> String? {
     if let objection = follow(lines) { return objection }
-    let isAnythingPromised = prospect.last.done > 0
     // That may have been begun.
     prospect.begin()
-    if let seen, isAnythingPromised || seen.done != nil, let objection = prospect.objection(to: seen) {
+    if let seen, isThere || seen.done != nil, let objection = prospect.objection(to: seen) {
       return objection
     }
     do throws(StoreError) {
       if let objection = try look(isWriting) { return objection }
+      isThere = true
     } catch {
       // Killed before there was a store.
-      if error.code != .notFound || isAnythingPromised { return "\(error)" }
+      if error.code != .notFound || isThere { return "\(error)" }
       _ = prospect.find([:])
     }
     return nil
@@ -54,6 +57,7 @@ struct Aftermath {
       guard words.count == 2, let number = Int(words[1]) else { continue }
       switch words[0] {
       case "at":
+        isThere = true
         prospect.begin()
         if !prospect.goOn(at: number) { return "the writer is \(line)" }
       case "done", "skipped":
