@@ -26,13 +26,14 @@ int short_transfers_possible(void) { return 0; }
 #else
 int short_transfers_possible(void) { return 1; }
 
-static size_t shorter(size_t size) {
+// By the place in the file, so that calls of another one, which may not be the same each time, change nothing.
+static size_t shorter(size_t size, uint64_t offset) {
   uint64_t seed = __atomic_load_n(&state, __ATOMIC_RELAXED);
   if (seed == 0 || size < 2) return size;
-  // Two threads may get the same number.
-  seed = seed * 6364136223846793005u + 1442695040888963407u;
-  __atomic_store_n(&state, seed | 1, __ATOMIC_RELAXED);
-  size_t result = 1 + (seed >> 33) % size;
+  uint64_t number = seed * 6364136223846793005u + offset * 0x9E3779B97F4A7C15u + size;
+  number = (number ^ number >> 30) * 0xBF58476D1CE4E5B9u;
+  number = (number ^ number >> 27) * 0x94D049BB133111EBu;
+  size_t result = 1 + (number >> 33) % size;
   if (result < size) __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
   return result;
 }
@@ -55,12 +56,12 @@ long syscall(long number, ...) {
   long arguments[6];
   for (int index = 0; index < 6; index++) arguments[index] = va_arg(list, long);
   va_end(list);
-  if (number == SYS_pwrite64) arguments[2] = (long)shorter((size_t)arguments[2]);
+  if (number == SYS_pwrite64) arguments[2] = (long)shorter((size_t)arguments[2], (uint64_t)arguments[3]);
   return real()(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
 }
 
 ssize_t pread(int file, void *bytes, size_t size, off_t offset) {
-  return real()(SYS_pread64, file, bytes, shorter(size), offset);
+  return real()(SYS_pread64, file, bytes, shorter(size, (uint64_t)offset), offset);
 }
 
 ssize_t pread64(int file, void *bytes, size_t size, off64_t offset) { return pread(file, bytes, size, offset); }

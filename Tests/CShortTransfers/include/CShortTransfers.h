@@ -1,8 +1,8 @@
 #pragma once
 #include <stdint.h>
 
-/// From now on, each `pread`, and each `pwrite` of the engine, transfers as many bytes as chance has it: one at least,
-/// all that was asked for at most.
+/// From now on, each `pread`, and each `pwrite` of the engine, transfers as many bytes as chance has it for that place in
+/// a file: one at least, all that was asked for at most.
 void short_transfers_begin(uint64_t seed);
 
 /// Calls that have transferred less than was asked for.
