@@ -20,7 +20,7 @@ private final class Interruptions: Sendable {
   struct State: Sendable {
     /// What is done after each call for the file of a checkpoint, the last one next.
     var waiting: [[Operation]]
-    /// By sequence. What had no room, and did not happen, is not among them.
+    /// By sequence.
     var done: [(sequence: UInt64, operation: Operation)] = []
     var failure: StoreError?
   }
@@ -35,14 +35,12 @@ private final class Interruptions: Sendable {
       let before = store.lastSequence
       do {
         try operation.apply(to: store)
-        guard operation.isOfTheLog, store.lastSequence > before else { continue }
-        moments.promise.withLock { $0.make(before + 1, operation.durability) }
       } catch {
-        if error.code == .noSpace, (try? store.sync()) != nil { continue }
         state.withLock { $0.failure = error }
-        // It may be there.
-        if !operation.isOfTheLog { return }
+        return
       }
+      guard operation.isOfTheLog, store.lastSequence > before else { continue }
+      moments.promise.withLock { $0.make(before + 1, operation.durability) }
       state.withLock { $0.done.append((before + 1, operation)) }
     }
   }
@@ -77,10 +75,12 @@ extension Interruptions.Operation {
 }
 
 extension Lives {
-  /// Does something in the course of which checkpoints may be written, and others write in the middle of them.
+  /// Does something in the course of which checkpoints may be written, and others write in the middle of them. Where
+  /// the disk fails, they do not: it would not be known what they have done.
   mutating func interrupt(
     _ store: Store, _ disk: SimulatedDisk, _ moments: Moments, _ work: () throws -> Void
   ) throws {
+    if disk.isFaulty { return try work() }
     let waiting = (0..<random.below(6)).map { _ in
       (0..<random.below(random.percent(20) ? 6 : 2)).map { _ in
         let kind: Interruptions.Operation.Kind =
@@ -99,9 +99,10 @@ extension Lives {
     disk.interrupt { path in
       if path.contains(CheckpointHeader.name) { interruptions.meet(store, moments) }
     }
-    let result = Result { try work() }
-    disk.interrupt(nil)
+    defer { disk.interrupt(nil) }
+    try work()
     let (done, failure) = interruptions.state.withLock { ($0.done, $0.failure) }
+    if let failure { throw failure }
     for (sequence, operation) in done {
       // Compaction may have come before.
       history.noteMoves(upTo: sequence - 1)
@@ -110,7 +111,5 @@ extension Lives {
       history.note(model, endsCommit: true)
     }
     totals[.interruptions] += done.count
-    if let failure { throw failure }
-    do { try result.get() } catch { try goOn(after: error, store, history, moments) }
   }
 }

@@ -41,7 +41,7 @@ extension Lives {
     case 48: try backUp(store, disk, moments)
     case 49: try freeze(store, disk, moments)
     case 50..<52: try readSnapshot(store, moments)
-    case 52: try keepKeys(store)
+    case 52: try keepKeys(store, moments)
     default:
       let (key, value) = (newKey(), newValue())
       model.put(value, for: key)
@@ -105,22 +105,31 @@ extension Lives {
   }
 
   /// Keys in order are kept while some come and go: nothing may be known of what a crash takes back.
-  private mutating func keepKeys(_ store: Store) throws {
+  private mutating func keepKeys(_ store: Store, _ moments: Moments) throws {
     guard let ordered = store.views.first as? OrderedKeys else { return }
-    try ordered.keep(in: store.viewFiles) { () throws(StoreError) in
-      for _ in 0..<random.below(3) {
-        var model = history.current
-        let (key, value) = (newKey(), newValue())
-        model.put(value, for: key)
-        history.note(model, endsCommit: true)
-        try store.put(value, for: key, durability: .relaxed)
+    var before = history
+    do {
+      try ordered.keep(in: store.viewFiles) { () throws(StoreError) in
+        for _ in 0..<random.below(3) {
+          before = history
+          var model = history.current
+          let (key, value) = (newKey(), newValue())
+          model.put(value, for: key)
+          history.note(model, endsCommit: true)
+          try store.put(value, for: key, durability: .relaxed)
+        }
+        if let key = history.current.live(at: clock.wallMilliseconds()).keys.min(by: { $0.isBefore($1) }) {
+          before = history
+          var model = history.current
+          model.remove(key)
+          history.note(model, endsCommit: true)
+          try store.remove(key, durability: .relaxed)
+        }
+        before = history
       }
-      if let key = history.current.live(at: clock.wallMilliseconds()).keys.min(by: { $0.isBefore($1) }) {
-        var model = history.current
-        model.remove(key)
-        history.note(model, endsCommit: true)
-        try store.remove(key, durability: .relaxed)
-      }
+    } catch {
+      // It may be the file that found no room, after what has been done.
+      try goOn(after: error, store, before, moments)
     }
   }
 

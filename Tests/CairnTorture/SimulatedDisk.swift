@@ -166,6 +166,9 @@ package final class SimulatedDisk: FileSystem {
 
   package var calls: Int { state.withLock { $0.calls } }
 
+  /// Whether calls of it fail, or are going to.
+  var isFaulty: Bool { state.withLock { $0.failure != nil } }
+
   /// How many calls have failed.
   var failures: Int { state.withLock { $0.failures } }
 
