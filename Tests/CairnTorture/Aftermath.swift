@@ -10,7 +10,7 @@ struct Aftermath {
   /// Whether somebody has opened the store, so that there is one.
   private var isThere: Bool
   /// What was put into it to see whether it can be written to, last.
-  private(set) var probe: [UInt8]?
+  private var probe: [UInt8]?
   private var probes = 0
 
   /// - Parameter prospect: a worker has come so far, and nothing has failed.

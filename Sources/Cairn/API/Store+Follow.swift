@@ -23,8 +23,7 @@ extension Store {
     _ path: String, options: Options = Options(.readOnly), refreshing: Refreshing = .automatic
   ) throws(StoreError) -> Store {
     let engine = try Engine.follow(path, options, PosixFileSystem())
-    let store = Store(engine: engine)
-    try store.attachViews()
+    let store = try with(engine)
     if refreshing == .automatic {
       let thread = BackgroundThread(routine: (.refresh, 2_000_000))
       try thread.start(engine)

@@ -4,9 +4,7 @@ extension Store {
   package static func open(
     at path: String, options: Options, on fileSystem: some FileSystem
   ) throws(StoreError) -> Store {
-    let store = Store(engine: try Engine.open(path, options, fileSystem))
-    try store.attachViews()
-    return store
+    try with(try Engine.open(path, options, fileSystem))
   }
 
   /// Does in this thread what the store's own would do, of one that was opened without (``Options/hasThreads``).

@@ -27,9 +27,7 @@ public final class Store: Sendable {
   ///   file, or a directory with other things in it), `.notFound`, `.damaged` (open it with `.readOnly` then),
   ///   `.unsupportedFormat` (names the feature), `.permissionDenied`, `.noSpace`, `.invalidOption`.
   public static func open(at path: String, options: Options = Options()) throws(StoreError) -> Store {
-    let store = Store(engine: try Engine.open(path, options, PosixFileSystem()))
-    try store.attachViews()
-    return store
+    try with(try Engine.open(path, options, PosixFileSystem()))
   }
 
   /// Puts everything on the disk, and gives files, memory and the lock back. Calls after it throw `.closed`; a second
@@ -44,8 +42,11 @@ public final class Store: Sendable {
   /// Closes, if nobody has; errors are lost, so `close()` is better where they matter.
   deinit { try? engine.close() }
 
-  func attachViews() throws(StoreError) {
-    for view in engine.views { try view.attach(to: self) }
+  /// A store that has just been opened, with its views.
+  static func with(_ engine: Engine) throws(StoreError) -> Store {
+    let store = Store(engine: engine)
+    for view in engine.views { try view.attach(to: store) }
+    return store
   }
 
   /// The directory, as it was given.
