@@ -29,6 +29,20 @@ public struct Model: Equatable, Sendable {
     entries[key] = nil
   }
 
+  public mutating func invalidate(_ prefix: [UInt8]) {
+    sequence += 1
+    entries = entries.filter { !$0.key.starts(with: prefix) }
+  }
+
+  /// What somebody does who follows the changes.
+  public mutating func apply(_ change: Change) {
+    switch change.kind {
+    case .put: put(change.value, for: change.key, deadline: change.deadline)
+    case .remove: remove(change.key)
+    case .invalidate: invalidate(change.key)
+    }
+  }
+
   /// Entries that are not expired at a time.
   public func live(at now: Int64) -> [[UInt8]: Entry] { entries.filter { $0.value.deadline.map { $0 > now } ?? true } }
 }

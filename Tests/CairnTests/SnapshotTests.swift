@@ -1,8 +1,9 @@
-import Cairn
 import CairnTestSupport
 import Foundation
 import Synchronization
 import Testing
+
+@testable import Cairn
 
 /// Goal: a snapshot shows the store as it was when it was taken, whatever is done to the store.
 /// Method: random operations, compactions and snapshots; each snapshot is compared with what a dictionary held then,
@@ -51,6 +52,11 @@ struct SnapshotTests {
       case 80..<84: taken.append(Taken(snapshot: try store.snapshot(), entries: try store.contents()))
       case 84..<86: if !taken.isEmpty { taken.remove(at: random.below(taken.count)) }
       case 86: if random.percent(20) { try store.compact() }
+      case 87..<89:
+        let prefix = key.prefix(5 + random.below(3))
+        try store.invalidate(prefix: Array(random.percent(10) ? [] : prefix))
+        // Now and then they are found while snapshots see them.
+        if random.percent(30) { try store.engine.carryOutBarriers() }
       default:
         guard !taken.isEmpty else { continue }
         let one = taken[random.below(taken.count)]

@@ -1,13 +1,18 @@
 internal import Synchronization
 
-/// A put or a remove, as it stands in the log.
+/// A put, a remove or an invalidation, as it stands in the log.
 public struct Change: Equatable, Sendable {
-  public enum Kind: Sendable { case put, remove }
+  public enum Kind: Sendable {
+    case put, remove
+    /// All older entries whose keys begin with ``Change/key`` are gone (``Store/invalidate(prefix:durability:)``).
+    case invalidate
+  }
 
   public let kind: Kind
   public let sequence: UInt64
+  /// The prefix of an invalidation, which may be empty.
   public let key: [UInt8]
-  /// Empty for a remove.
+  /// Empty but for a put.
   public let value: [UInt8]
   /// When the entry ends, in milliseconds since 1970; `nil`: never. Whether it has, is not looked at.
   public let deadline: Int64?
@@ -110,7 +115,7 @@ public struct ChangeCursor: ~Copyable {
       }
       let header = record.header
       let isNew = header.isOperation && header.sequence > sequence && header.flags & RecordHeader.Flags.version == 0
-      if isNew && header.kind == RecordHeader.Kind.put && !header.isUnderstood {
+      if isNew && header.kind != RecordHeader.Kind.delete && !header.isUnderstood {
         throw StoreError(
           .unsupportedFormat, "the change uses a feature of a newer version", file: path, byteOffset: record.offset)
       }
@@ -215,7 +220,7 @@ extension Engine {
     guard let record = LogScan.record(memory, salt: salt, at: place.offset) else {
       throw StoreError.damaged("the record is not what was written", file: path, at: place.offset)
     }
-    if record.header.kind == RecordHeader.Kind.put && !record.header.isUnderstood {
+    if record.header.kind != RecordHeader.Kind.delete && !record.header.isUnderstood {
       throw StoreError(
         .unsupportedFormat, "the change uses a feature of a newer version", file: path, byteOffset: record.offset)
     }
@@ -229,9 +234,15 @@ extension Engine {
     let record = FoundRecord(
       bytes: memory.slice(at, header.recordByteCount), header: header,
       entry: HashIndex.Entry.make(0, slot: SegmentTable.slot(segment), offset: at))
+    let kind: Change.Kind =
+      switch header.kind {
+      case RecordHeader.Kind.delete: .remove
+      case RecordHeader.Kind.barrier: .invalidate
+      default: .put
+      }
     return Change(
-      kind: header.kind == RecordHeader.Kind.delete ? .remove : .put, sequence: record.version, key: record.key.array(),
-      value: header.kind == RecordHeader.Kind.delete ? [] : try value(of: record), deadline: record.deadline,
+      kind: kind, sequence: record.version, key: record.key.array(),
+      value: kind == .put ? try value(of: record) : [], deadline: record.deadline,
       isContinued: header.flags & RecordHeader.Flags.moreFollows != 0)
   }
 }

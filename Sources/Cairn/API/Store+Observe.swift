@@ -60,7 +60,7 @@ public struct ChangeStream: AsyncSequence, Sendable {
       if cursor.cursor == nil { cursor.cursor = try ChangeCursor(stream.engine, since: cursor.sequence) }
       var changes: [Change] = []
       while !Task.isCancelled, let change = try cursor.cursor?.next() {
-        if change.key.starts(with: stream.prefix) { changes.append(change) }
+        if change.concerns(keysWith: stream.prefix) { changes.append(change) }
         if change.isContinued { continue }
         cursor.sequence = change.sequence
         if !changes.isEmpty { return changes }
@@ -75,6 +75,13 @@ public struct ChangeStream: AsyncSequence, Sendable {
       cursor.sequence = resumed
       return missed
     }
+  }
+}
+
+extension Change {
+  /// Of an invalidation also where only some of the keys have its prefix, or it only some.
+  func concerns(keysWith prefix: [UInt8]) -> Bool {
+    key.starts(with: prefix) || kind == .invalidate && prefix.starts(with: key)
   }
 }
 

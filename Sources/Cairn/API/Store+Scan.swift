@@ -61,6 +61,7 @@ extension Store {
       defer { slot.leave() }
       if !engine.alive.isSet { throw engine.deadError() }
       try engine.verify(shard)
+      let barriers = engine.barriers.list
       index.entries(of: shard, into: &entries)
       for (number, entry) in entries.enumerated() {
         if number + 8 < entries.count { index.prefetchRecord(entries[number + 8]) }
@@ -69,6 +70,7 @@ extension Store {
           if failure == nil { failure = engine.damage(entry, .empty) }
           continue
         }
+        if barriers.hides(record.key, version: record.version) { continue }
         if record.header.flags & RecordHeader.Flags.expiry != 0 && engine.isExpired(record) { continue }
         if !isKeysOnly && !record.header.isUnderstood {
           if failure == nil { failure = engine.notUnderstood(record) }

@@ -44,6 +44,12 @@ extension Store {
     public var compactionsFailed = 0
     /// Segments that cannot be compacted: with damage, or records of a newer version.
     public var unmovableSegments = 0
+    /// Invalidations whose entries have not all been found yet. These still count as live until they are.
+    public var barriers = 0
+    /// Since the store was opened: entries that have been found to be invalidated, and the bytes of their records, which
+    /// wait for compaction as all dead ones do.
+    public var invalidatedEntries = 0
+    public var invalidatedBytes = 0
     /// Earlier versions that are kept, and their bytes of log, which ``deadBytes`` counts too. Known from the first
     /// compaction of a session on.
     public var keptVersions = 0
@@ -110,6 +116,9 @@ extension Store {
     result.bytesMoved = engine.total(.bytesMoved)
     result.compactionsFailed = engine.total(.compactionsFailed)
     result.unmovableSegments = engine.total(.unmovableSegments)
+    result.barriers = engine.barriers.count
+    result.invalidatedEntries = engine.total(.hiddenEntries)
+    result.invalidatedBytes = engine.total(.hiddenBytes)
     result.keptVersions = engine.total(.keptVersions)
     result.keptBytes = engine.total(.keptBytes)
     (result.snapshots, result.pinnedBytes) = engine.pins.withLock { ($0.count, $0.byteCount) }

@@ -15,7 +15,7 @@ public protocol StoreView: AnyObject, Sendable {
   ///
   /// - Parameter oldestSnapshot: the earliest sequence at which anybody still looks; `nil`: only at the newest one.
   func beginCommit(oldestSnapshot: UInt64?)
-  /// An entry is put or removed.
+  /// An entry is put or removed, or all with a prefix are removed.
   func apply(_ change: borrowing EntryChange)
   /// All changes up to this sequence are visible.
   func endCommit(_ sequence: UInt64)
@@ -31,7 +31,12 @@ public protocol StoreView: AnyObject, Sendable {
 
 /// A change as a ``StoreView`` is told of it; valid until the call returns that was given it.
 public struct EntryChange: ~Escapable {
-  public enum Kind: Sendable { case put, remove }
+  public enum Kind: Sendable {
+    case put, remove
+    /// All entries whose keys begin with ``EntryChange/key`` are gone. Entries that this has done away with are not
+    /// told of one by one.
+    case invalidate
+  }
 
   public let kind: Kind
   public let key: RawSpan

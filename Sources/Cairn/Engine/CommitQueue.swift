@@ -147,11 +147,13 @@ struct Operation {
   enum Kind {
     case put
     case remove
+    case invalidate
     case batch
     case sync
   }
 
   var kind: Kind
+  /// The prefix, where keys with one are invalidated.
   var key: MemoryView
   var value: MemoryView
   /// How the value is stored.
@@ -171,6 +173,16 @@ struct Operation {
     Operation(
       kind: .sync, key: .empty, value: .empty, deadline: nil, condition: .none, batch: .empty, batchCount: 0,
       durability: .disk)
+  }
+
+  /// Of a single one's record.
+  @inline(__always)
+  var recordKind: UInt8 {
+    switch kind {
+    case .remove: RecordHeader.Kind.delete
+    case .invalidate: RecordHeader.Kind.barrier
+    default: RecordHeader.Kind.put
+    }
   }
 
   /// Whether what it does depends on what the store holds.

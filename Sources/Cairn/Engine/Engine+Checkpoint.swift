@@ -21,11 +21,13 @@ extension Engine {
   }
 
   private func replaceCheckpoint() throws(StoreError) {
-    var header = try inTurn { () throws(StoreError) in
+    var (header, barriers) = try inTurn { () throws(StoreError) in
       log.bytesSinceCheckpoint = 0
-      return CheckpointHeader(
+      let header = CheckpointHeader(
         store: self.header.identifier, hashSeed: self.header.hashSeed, epoch: log.epoch, startSegment: log.segment,
         startOffset: log.position, startSequence: log.lastSequence)
+      // Those that are carried out meanwhile too: shards that are copied before have what they hide.
+      return (header, self.barriers.all)
     }
     let temporary = CheckpointHeader.name + temporarySuffix
     let first = catalog.withLock { $0.segments }
@@ -37,7 +39,7 @@ extension Engine {
       let shards = try writeShards(to: file)
       let (table, ending) = try cover(&header, first)
       try syncLog(upTo: header)
-      try finish(file, &header, shards, table, ending)
+      try finish(file, &header, shards, table, ending, barriers)
       try directory.rename(temporary, to: CheckpointHeader.name)
       try directory.sync()
       try inTurn { log.checkpointSequence = header.startSequence }
@@ -166,7 +168,7 @@ extension Engine {
 
   private func finish(
     _ file: any File, _ header: inout CheckpointHeader, _ shards: [CheckpointShard], _ table: [CheckpointSegment],
-    _ ending: [CheckpointDeadline]
+    _ ending: [CheckpointDeadline], _ barriers: [Barrier]
   ) throws(StoreError) {
     let directory = try System.allocate(byteCount: CheckpointHeader.directoryBytes)
     for (number, shard) in shards.enumerated() {
@@ -181,7 +183,11 @@ extension Engine {
     header.deadlineCount = ending.count
     let tableBytes = table.count * CheckpointHeader.segmentBytes
     let endingBytes = ending.count * CheckpointHeader.deadlineBytes
-    let segments = try System.allocate(byteCount: tableBytes + endingBytes)
+    header.barrierCount = barriers.count
+    header.barriersByteCount = CheckpointBarriers.byteCount(barriers)
+    header.features = barriers.isEmpty ? 0 : CheckpointHeader.Features.barriers
+    let tablesBytes = tableBytes + endingBytes + header.barriersByteCount
+    let segments = try System.allocate(byteCount: tablesBytes)
     for (number, segment) in table.enumerated() {
       segment.encode(
         into: segments.view.slice(number * CheckpointHeader.segmentBytes, CheckpointHeader.segmentBytes))
@@ -192,10 +198,13 @@ extension Engine {
     }
     header.segmentsChecksum = segments.view.slice(0, tableBytes).hash(seed: 0)
     header.deadlinesChecksum = segments.view.slice(tableBytes, endingBytes).hash(seed: 0)
+    let barrierTable = segments.view.slice(tableBytes + endingBytes, header.barriersByteCount)
+    CheckpointBarriers.encode(barriers, into: barrierTable)
+    header.barriersChecksum = barrierTable.hash(seed: 0)
     let first = try System.allocate(byteCount: CheckpointHeader.byteCount)
     header.encode(into: first.view)
     try add(directory.view, to: file, at: CheckpointHeader.directoryStart)
-    try add(segments.view.slice(0, tableBytes + endingBytes), to: file, at: header.segmentsOffset)
+    try add(segments.view.slice(0, tablesBytes), to: file, at: header.segmentsOffset)
     try add(first.view, to: file, at: 0)
     try file.sync()
   }
@@ -246,6 +255,7 @@ extension Engine {
       }
     }
     try replay.finish()
+    dropCarriedOut(replay.barriers, shard, from: fresh)
     // As a rule the same: a checksum that fits can be forged, and so can what the directory says.
     count(.liveEntries, fresh.count(of: shard) - index.count(of: shard))
     index.replace(shard, from: fresh)

@@ -126,7 +126,7 @@ extension Engine {
   private func isStaged(_ key: MemoryView) -> Bool {
     if staged.count > 1024 { return true }
     let hash = index.hash(key)
-    return (0..<staged.count).contains { staged[$0].hash == hash }
+    return (0..<staged.count).contains { staged[$0].hash == hash || staged[$0].isBarrier }
   }
 
   private func countGroup(_ size: Int) {
@@ -161,7 +161,7 @@ extension Engine {
   /// Before anything is written: what is committed must be publishable.
   private func verifyShards(of operation: Operation) throws(StoreError) {
     switch operation.kind {
-    case .sync: return
+    case .sync, .invalidate: return
     case .put, .remove: try verifyInTurn(HashIndex.shard(index.hash(operation.key)))
     case .batch:
       var offset = 0
@@ -178,7 +178,7 @@ extension Engine {
     switch operation.kind {
     case .sync: break
     case .batch: try stageBatch(operation)
-    case .put, .remove: try stageSingle(operation)
+    case .put, .remove, .invalidate: try stageSingle(operation)
     }
     return decision == .proceedOnExpired ? .committedOnExpired : .committed(log.lastSequence)
   }
@@ -187,9 +187,9 @@ extension Engine {
     // While the record is encoded and written, the bucket arrives.
     let hash = index.hash(operation.key)
     index.prefetchBucket(hash)
-    let isDelete = operation.kind == .remove
+    let kind = operation.recordKind
     var header = RecordHeader(
-      sequence: log.lastSequence + 1, kind: isDelete ? RecordHeader.Kind.delete : RecordHeader.Kind.put,
+      sequence: log.lastSequence + 1, kind: kind,
       flags: operation.deadline == nil ? 0 : RecordHeader.Flags.expiry, key: operation.key.count,
       value: operation.value.count, extension: operation.deadline == nil ? 0 : 8)
     header.codec = operation.codec
@@ -206,11 +206,11 @@ extension Engine {
     staged.append(
       StagedOperation(
         hash: hash, entry: entry(hash, at), key: memory.slice(at + header.keyOffset, operation.key.count),
-        byteCount: byteCount, isDelete: isDelete, deadline: operation.deadline ?? .max, batchCount: 1))
+        byteCount: byteCount, kind: kind, deadline: operation.deadline ?? .max, batchCount: 1))
   }
 
   private func decideByState(_ operation: Operation, _ hash: UInt64) throws(StoreError) -> Decision {
-    let position = index.locate(operation.key, hash: hash)
+    let position = index.locate(operation.key, hash: hash).flatMap { isHidden($0) ? nil : $0 }
     if let position, position.record == nil, operation.condition != .none {
       throw damage(position.raw, operation.key)
     }
@@ -243,7 +243,7 @@ extension Engine {
       staged.append(
         StagedOperation(
           hash: hash, entry: entry(hash, at), key: key, byteCount: header.recordByteCount,
-          isDelete: header.kind == RecordHeader.Kind.delete, deadline: header.deadline(memory, at: at) ?? .max,
+          kind: header.kind, deadline: header.deadline(memory, at: at) ?? .max,
           batchCount: number == 0 ? operation.batchCount : 0))
     }
     precondition(log.position == start + operation.batch.count, "a batch's records fill it")

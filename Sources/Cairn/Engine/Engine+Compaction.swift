@@ -128,6 +128,7 @@ extension Engine {
     defer { isCompacting.store(false, ordering: .relaxed) }
     while alive.isSet {
       do throws(StoreError) {
+        try carryOutBarriersIfDue()
         guard try compactRound({ $0.victims(freeing: excess($0)) }) else {
           guard try rollForCompaction() else { return }
           continue
@@ -167,6 +168,7 @@ extension Engine {
   func makeSpace() throws(StoreError) -> Bool {
     spaceWaiters.add(1, ordering: .relaxed)
     defer { spaceWaiters.subtract(1, ordering: .relaxed) }
+    try carryOutBarriers()
     let uncovered = compacting.withLock { compactionPlan($0).uncoveredRemoveBytes }
     if uncovered > options.segmentBytes / 8 { try writeCheckpoint() }
     // Not only that a round was made: one that gives nothing back would be made for ever.
@@ -190,6 +192,7 @@ extension Engine {
     // What has been moved may hold removes that hide nothing any more; what has expired was removed by such. So more
     // than once, and an end in any case: others may be writing.
     for _ in 0..<Self.passesMax {
+      try carryOutBarriers()
       // Removes that come after the checkpoint would have to be kept.
       if try inTurnOfOpenStore({ log.checkpointSequence < log.lastSequence }) { try writeCheckpoint() }
       let start = compacting.withLock { compactionPlan($0) }

@@ -83,7 +83,7 @@ extension Engine {
       now.news == nil || now.gone != gone ? try GoneSegments.read(in: directory, of: header.identifier) : nil
     let first = log.lastSequence
     repeat { try readOn() } while try advance()
-    if let list { forget(list) }
+    if let list { try forget(list) }
     heard.withLock { $0 = now }
     return log.lastSequence != first
   }
@@ -131,11 +131,11 @@ extension Engine {
       let header = record.header
       if header.isOperation {
         sequence += 1
-        guard header.sequence == sequence, header.keyByteCount > 0, header.hasItsFields else {
+        guard header.sequence == sequence, header.hasItsParts else {
           throw .damaged("a record is not where it belongs", file: log.file?.path, at: record.offset)
         }
         let operation = self.operation(record)
-        try verifyInTurn(HashIndex.shard(operation.hash))
+        if !operation.isBarrier { try verifyInTurn(HashIndex.shard(operation.hash)) }
         batch.append(operation)
         if header.flags & RecordHeader.Flags.moreFollows != 0 { continue }
         for (number, operation) in batch.enumerated() {
@@ -163,7 +163,7 @@ extension Engine {
       hash: hash,
       entry: HashIndex.Entry.make(
         HashIndex.fingerprint(hash), slot: SegmentTable.slot(log.segment), offset: at),
-      key: key, byteCount: header.recordByteCount, isDelete: header.kind == RecordHeader.Kind.delete,
+      key: key, byteCount: header.recordByteCount, kind: header.kind,
       deadline: header.deadline(log.memory, at: at) ?? .max, batchCount: 0)
   }
 
@@ -242,7 +242,9 @@ extension Engine {
   }
 
   /// Lets go of segments that compaction had taken away before the log was read: what counts in them has been read.
-  private func forget(_ gone: GoneSegments) {
+  private func forget(_ gone: GoneSegments) throws(StoreError) {
+    // What barriers hide is not moved when its segment goes, so nothing that was read has taken it out of the index.
+    try carryOutBarriersInTurn()
     let taken = catalog.withLock { catalog in
       let taken = catalog.segments.filter { gone.range(of: $0.number) != nil && $0.number < log.segment }
       catalog.segments.removeAll { segment in taken.contains { $0.number == segment.number } }
@@ -280,11 +282,14 @@ extension Engine {
     // What snapshots saw has not been kept.
     snapshotsStart.store(fresh.counters.load(Counter.lastSequence.rawValue), ordering: .releasing)
     let before = index.loaded.withLock { $0 }
+    // All of them as long as readers may meet entries of the one or of the other.
+    barriers.add(fresh.barriers.all, keepingAll: true)
     for shard in 0..<HashIndex.shards {
       let memory = index.memory[shard]
       index.replace(shard, from: fresh.index)
       if let memory { Reclaimer.shared.retire(memory, isLarge: false) }
     }
+    barriers.set(fresh.barriers.all)
     index.loaded.withLock { $0 = fresh.index.loaded.withLock { $0 } }
     if let before { Reclaimer.shared.retire(before) }
     for counter in [Counter.liveEntries, .lastSequence] {

@@ -68,7 +68,7 @@ extension Engine {
       }
       guard record.header.isOperation || record.header.isEarlier else { continue }
       // A checksum can be forged.
-      guard record.header.keyByteCount > 0, record.header.hasItsFields else {
+      guard record.header.hasItsParts else {
         throw StoreError.damaged(
           "a record has no key, or not its fields: its segment cannot be compacted",
           file: directory.path + "/" + SegmentHeader.name(number), at: record.offset)
@@ -133,6 +133,7 @@ extension Engine {
         switch candidate.header.kind {
         case RecordHeader.Kind.put: try movePut(candidate, memory, SegmentTable.slot(segment.number))
         case RecordHeader.Kind.earlier: try moveEarlier(candidate, memory, SegmentTable.slot(segment.number))
+        case RecordHeader.Kind.barrier: try moveBarrier(candidate, memory, hidingStart: hidingStart, history: &history)
         default: try moveRemove(candidate, memory, hidingStart: hidingStart, history: &history)
         }
       } catch {
@@ -157,8 +158,14 @@ extension Engine {
   private func movePut(_ candidate: Candidate, _ memory: MemoryView, _ slot: Int) throws(StoreError) {
     try verifyInTurn(HashIndex.shard(candidate.hash))
     let (header, offset) = (candidate.header, candidate.offset)
-    guard index.locate(entry: candidate.entry(slot), hash: candidate.hash) != nil else {
+    guard let position = index.locate(entry: candidate.entry(slot), hash: candidate.hash) else {
       return try moveEarlier(candidate, memory, slot)
+    }
+    let key = memory.slice(offset + header.keyOffset, header.keyByteCount)
+    if barriers.list.hides(key, version: header.version(memory, at: offset)) {
+      // It goes with its segment. The barrier says so in the log.
+      let bytes = memory.slice(offset, header.recordByteCount)
+      return drop(FoundRecord(bytes: bytes, header: header, entry: position.raw), at: position, hash: candidate.hash)
     }
     if let deadline = header.deadline(memory, at: offset), clock.isExpired(deadline), !keepsExpired(deadline) {
       // Like any remove, so that the log alone says what the index holds.
@@ -220,6 +227,29 @@ extension Engine {
     try stageMoved(candidate, memory, kind: RecordHeader.Kind.delete, flags: 0, version: version)
   }
 
+  /// A barrier is kept as long as there may be something that it hides, and no later one hides it too.
+  private func moveBarrier(
+    _ candidate: Candidate, _ memory: MemoryView, hidingStart: UInt64, history: inout UInt64
+  ) throws(StoreError) {
+    let (header, offset) = (candidate.header, candidate.offset)
+    guard header.isUnderstoodBarrier else {
+      throw StoreError(
+        .unsupportedFormat, "an invalidation of a newer version: its segment cannot be compacted",
+        file: directory.path, byteOffset: offset)
+    }
+    let prefix = memory.slice(offset + header.keyOffset, header.keyByteCount).array()
+    let version = header.version(memory, at: offset)
+    let barrier = Barrier(prefix: prefix, version: version)
+    if !barriers.all.contains(barrier) {
+      if barriers.hasLater(barrier) { return }
+      if version <= min(hidingStart, log.checkpointSequence) {
+        history = max(history, version)
+        return
+      }
+    }
+    try stageMoved(candidate, memory, kind: RecordHeader.Kind.barrier, flags: 0, version: version)
+  }
+
   /// Stages a record like that one, with the version of that if it is to be kept; of a put also what else it says.
   @discardableResult
   private func stageMoved(
@@ -227,7 +257,7 @@ extension Engine {
     replacement: VersionBook.Version? = nil
   ) throws(StoreError) -> Int {
     let (old, from) = (candidate.header, candidate.offset)
-    let isDelete = kind == RecordHeader.Kind.delete
+    let isDelete = kind == RecordHeader.Kind.delete || kind == RecordHeader.Kind.barrier
     let hasDeadline = flags & RecordHeader.Flags.expiry != 0
     let fields = (hasDeadline ? 8 : 0) + (version == nil ? 0 : 8)
     let isEarlier = kind == RecordHeader.Kind.earlier
@@ -271,7 +301,7 @@ extension Engine {
         hash: candidate.hash,
         entry: HashIndex.Entry.make(
           HashIndex.fingerprint(candidate.hash), slot: SegmentTable.slot(log.segment), offset: at),
-        key: target.slice(at + header.keyOffset, header.keyByteCount), byteCount: byteCount, isDelete: isDelete,
+        key: target.slice(at + header.keyOffset, header.keyByteCount), byteCount: byteCount, kind: kind,
         deadline: header.deadline(target, at: at) ?? .max, batchCount: 1))
     return byteCount
   }

@@ -29,6 +29,7 @@ extension Engine {
   }
 
   private func publish(_ operation: StagedOperation) {
+    if operation.isBarrier { return publishBarrier(operation) }
     var vacancy: Int?
     let position = index.locate(operation.key, hash: operation.hash, vacancy: &vacancy)
     countEntries(operation, replaces: position)
@@ -52,6 +53,10 @@ extension Engine {
     pending.reserveCapacity(range.count)
     for number in range {
       let operation = staged[number]
+      if operation.isBarrier {
+        publishBarrier(operation)
+        continue
+      }
       var vacancy: Int?
       let position = index.locate(operation.key, hash: operation.hash, vacancy: &vacancy)
       countEntries(operation, replaces: position)
@@ -113,7 +118,7 @@ extension Engine {
 
   @inline(never)
   private func tellViews(_ operation: StagedOperation, replaces position: HashIndex.Position?) {
-    let isThere = position.map { !$0.isRemoved } ?? false
+    let isThere = position.map { !$0.isRemoved && !isHidden($0) } ?? false
     if operation.isDelete && !isThere { return }
     // One that is damaged is nothing to go by.
     let replaced = isThere ? position?.record : nil
@@ -135,7 +140,7 @@ extension Engine {
   }
 
   @inline(never)
-  private func removeDeadline(of record: FoundRecord) {
+  func removeDeadline(of record: FoundRecord) {
     guard let deadline = record.deadline else { return }
     deadlines.remove(
       record.header.recordByteCount, deadline: deadline, slot: HashIndex.Entry.slot(record.entry))

@@ -9,22 +9,25 @@ extension Engine {
 
   @inline(__always)
   func find(_ key: MemoryView, hash: UInt64) throws(StoreError) -> FoundRecord? {
+    let barriers = barriers.list
     switch index.find(key, hash: hash, verifying: options.verification == .always) {
     case .absent: return nil
     case .found(let record):
-      if record.header.isPlainPut { return record }
-      return try checked(record.bytes, record.entry)
+      if record.header.isPlainPut && barriers.isEmpty { return record }
+      return try checked(record.bytes, record.entry, barriers)
     case .damaged, .unverified: return try findSlowly(key, hash: hash)
     }
   }
 
   @inline(never)
-  private func checked(_ bytes: MemoryView, _ entry: UInt64) throws(StoreError) -> FoundRecord? {
+  private func checked(
+    _ bytes: MemoryView, _ entry: UInt64, _ barriers: BarrierList
+  ) throws(StoreError) -> FoundRecord? {
     guard let record = FoundRecord(bytes: bytes, entry: entry) else { throw damage(entry, .empty) }
     // The index leads to puts only, but it may come from a file.
     guard record.header.kind == RecordHeader.Kind.put else { throw damage(entry, record.key) }
-    // Whatever else is new about it: a deadline ends it.
-    if isExpired(record) { return nil }
+    // Whatever else is new about it: a barrier hides it, a deadline ends it.
+    if barriers.hides(record.key, version: record.version) || isExpired(record) { return nil }
     guard record.header.isUnderstood else { throw notUnderstood(record) }
     return record
   }
@@ -38,9 +41,10 @@ extension Engine {
   @inline(never)
   private func findSlowly(_ key: MemoryView, hash: UInt64) throws(StoreError) -> FoundRecord? {
     try verify(HashIndex.shard(hash))
+    let barriers = barriers.list
     switch index.find(key, hash: hash, verifying: options.verification == .always) {
     case .absent: return nil
-    case .found(let record): return try checked(record.bytes, record.entry)
+    case .found(let record): return try checked(record.bytes, record.entry, barriers)
     case .damaged(let entry): throw damage(entry, key)
     case .unverified: preconditionFailure("a shard stays verified")
     }

@@ -45,12 +45,21 @@ extension Engine {
     // A batch that changes an entry twice changes it once.
     guard HashIndex.Entry.slot(position.raw) != 0 else { return }
     if let record = position.record {
+      if let barrier = barriers.list.first(hiding: record.key, version: record.version) {
+        return keepHidden(record, hash: operation.hash, since: barrier)
+      }
       // Nobody can have seen it.
       guard record.version <= snapshots.max() ?? 0 else { return }
       // What is only moved is found by its version.
       if !operation.isDelete, index.record(operation.entry, verifying: false)?.version == record.version { return }
     }
     overwritten.add(position.raw, hash: operation.hash, sequence: log.lastSequence)
+  }
+
+  /// With the turn, before an entry that a barrier hides is changed, or taken out.
+  func keepHidden(_ record: FoundRecord, hash: UInt64, since barrier: UInt64) {
+    guard hasSnapshots.load(ordering: .relaxed), record.version <= snapshots.max() ?? 0 else { return }
+    overwritten.add(record.entry, hash: hash, sequence: barrier)
   }
 
   private func checkSnapshot(_ sequence: UInt64) throws(StoreError) {
@@ -64,7 +73,10 @@ extension Engine {
   func find(_ key: MemoryView, at sequence: UInt64) throws(StoreError) -> FoundRecord? {
     try checkSnapshot(sequence)
     let hash = index.hash(key)
-    if let record = try current(key, hash), record.version <= sequence { return try usable(record) }
+    let barriers = barriers.list
+    if let record = try current(key, hash), record.version <= sequence {
+      return barriers.hides(key, version: record.version, at: sequence) ? nil : try usable(record)
+    }
     for entry in overwritten.entries(hash: hash, after: sequence) {
       switch index.check(entry, key, verifying: true) {
       case .same(let record): if record.version <= sequence { return try usable(record) }
@@ -99,14 +111,18 @@ extension Engine {
   func entries(of shard: Int, at sequence: UInt64) throws(StoreError) -> [UInt64] {
     try checkSnapshot(sequence)
     try verify(shard)
+    let barriers = barriers.list
     var entries: [UInt64] = []
     index.entries(of: shard, into: &entries)
+    let currentCount = entries.count
     // Afterwards: what is changed meanwhile may be seen twice, and is taken once.
     let older = overwritten.entries(shard: shard, after: sequence)
     var versions: [(version: UInt64, entry: UInt64)] = []
-    for entry in entries + older {
+    for (number, entry) in (entries + older).enumerated() {
       guard let record = index.record(entry, verifying: false) else { throw damage(entry, .empty) }
-      if record.version <= sequence { versions.append((record.version, entry)) }
+      guard record.version <= sequence else { continue }
+      if number < currentCount && barriers.hides(record.key, version: record.version, at: sequence) { continue }
+      versions.append((record.version, entry))
     }
     versions.sort { $0.version < $1.version }
     var result: [UInt64] = []

@@ -31,12 +31,12 @@ extension Engine {
     switch operation.kind {
     case .sync: return
     case .batch: byteCount = operation.batch.count
-    case .put, .remove: byteCount = operation.key.count + operation.value.count + 64
+    case .put, .remove, .invalidate: byteCount = operation.key.count + operation.value.count + 64
     }
     let end = log.position + byteCount + Self.sealBytes
     guard let limit = options.spaceLimit, end > log.reserved || end > log.memory.count else { return }
     // Two segments are left for what compaction moves, one of them for removes too.
-    let kept = (operation.kind == .remove ? 1 : 2) * options.segmentBytes
+    let kept = (operation.kind == .remove || operation.kind == .invalidate ? 1 : 2) * options.segmentBytes
     let needed = spaceUsed() + max(byteCount, Self.spaceStep) + kept
     guard needed > limit else { return }
     throw StoreError(

@@ -173,7 +173,7 @@ extension Engine {
       while count < Self.recordsAtOnce, let record = scan.next() {
         count += 1
         let header = record.header
-        guard header.isOperation && header.hasItsFields || header.isEarlier else { continue }
+        guard header.isOperation && !header.isBarrier && header.hasItsFields || header.isEarlier else { continue }
         let key = memory.slice(record.offset + header.keyOffset, header.keyByteCount)
         let hash = index.hash(key)
         let version = header.version(memory, at: record.offset)
@@ -212,7 +212,7 @@ extension Engine {
 
   // MARK: The history of a key
 
-  /// The puts and removes of a key that the log has, the oldest first.
+  /// The puts and removes of a key that the log has, and the invalidations that concern it, the oldest first.
   func history(of key: MemoryView) throws(StoreError) -> [Change] {
     if !alive.isSet { throw deadError() }
     queue.take()
@@ -240,9 +240,9 @@ extension Engine {
     var scan = LogScan(memory, salt: salt, to: limit)
     while let record = scan.next() {
       let header = record.header
-      guard header.keyByteCount == key.count, header.isOperation || header.isEarlier,
-        memory.slice(record.offset, header.recordByteCount).isEqual(to: key, at: header.keyOffset)
-      else { continue }
+      guard header.isOperation || header.isEarlier else { continue }
+      let own = memory.slice(record.offset + header.keyOffset, header.keyByteCount)
+      guard header.isBarrier ? key.starts(with: own) : own.isEqual(to: key) else { continue }
       guard header.kind == RecordHeader.Kind.delete || header.isUnderstood else {
         let entry = HashIndex.Entry.make(0, slot: SegmentTable.slot(segment.number), offset: record.offset)
         throw notUnderstood(

@@ -39,6 +39,10 @@ final class Engine: @unchecked Sendable {  // As above.
   let heard = Locked(Heard())
   /// Snapshots of earlier sequences have not been kept.
   let snapshotsStart = Atomic<UInt64>(0)
+  /// What they hide is still in the index.
+  let barriers = Barriers()
+  /// Held while it is taken out.
+  let sweeping = Locked(Sweep())
   /// What snapshots see, and the index has no more.
   let overwritten = Overwritten()
   /// Tasks that wait for the next change, and whether there are any.
@@ -149,6 +153,7 @@ let temporarySuffix = ".tmp"
 enum Counter: Int, CaseIterable {
   case liveEntries, lastSequence, commits, groups, groupedCommits, largestGroup, syncs, bytesAppended
   case dictionariesTrained, trainingsFailed
+  case hiddenEntries, hiddenBytes
   case bytesMoved, reclaimedBytes, compactedSegments, compactionsFailed, unmovableSegments, keptVersions, keptBytes
   case checkpointsWritten, checkpointsFailed, checkpointBytes
   case replayedRecords, replayedBytes, recoveryNanoseconds, tornBytes, rebuilt

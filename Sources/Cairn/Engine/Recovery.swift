@@ -116,6 +116,9 @@ struct Recovery {
     do throws(StoreError) {
       try readLog(from: start, offset, &cursor, &replay, &found)
       try replay.finish()
+      engine.barriers.add((checkpoint?.barriers ?? []) + replay.barriers, keepingAll: false)
+      // Where something is damaged, what stands in the log may not have been met.
+      if let checkpoint, damage == nil { try dropEntriesOfGone(checkpoint, engine) }
     } catch {
       // Only replaying finds shards of the checkpoint damaged.
       isCheckpointDamaged = checkpoint != nil && error.code == .damaged
@@ -304,7 +307,10 @@ struct Recovery {
       guard header.sequence == cursor.sequence &+ 1 else {
         return "a record has the sequence \(header.sequence) where \(cursor.sequence &+ 1) is due"
       }
-      guard header.keyByteCount > 0, header.hasItsFields else { return "a record has no key, or not its fields" }
+      guard header.hasItsParts else { return "a record has no key, or not its fields" }
+      guard !header.isBarrier || header.isUnderstoodBarrier else {
+        throw file.unknown("an invalidation of another form", record.offset)
+      }
       let version = header.version(file.view, at: record.offset)
       guard version > 0, version <= header.sequence else {
         return "a record has a version that it cannot have"

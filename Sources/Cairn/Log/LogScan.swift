@@ -46,7 +46,17 @@ struct LogScan {
 }
 
 extension RecordHeader {
-  package var isOperation: Bool { kind == Kind.put || kind == Kind.delete }
+  /// A record with a sequence of its own.
+  package var isOperation: Bool { kind == Kind.put || kind == Kind.delete || isBarrier }
+
+  @inline(__always)
+  package var isBarrier: Bool { kind == Kind.barrier }
+
+  /// By prefix, and nothing else: what has a value says more.
+  package var isUnderstoodBarrier: Bool { valueByteCount == 0 && isUnderstood }
+
+  /// Whether it has a key as records of its kind must, and room for its fields. A barrier for everything has none.
+  package var hasItsParts: Bool { (keyByteCount > 0 || isBarrier) && hasItsFields }
 
   /// An earlier version of an entry that was kept (F1-VER-001).
   package var isEarlier: Bool {

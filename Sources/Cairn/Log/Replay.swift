@@ -28,6 +28,8 @@ struct Replay {
   /// Those before this belong to batches whose end has been seen.
   private var complete = 0
   private(set) var records = 0
+  /// Those that it has met.
+  private(set) var barriers: [Barrier] = []
 
   init(_ engine: Engine, index: HashIndex) {
     self.engine = engine
@@ -65,6 +67,10 @@ struct Replay {
 
   private mutating func apply() throws(StoreError) {
     for operation in operations[0..<complete] {
+      if operation.header.isBarrier {
+        add(barrier: operation)
+        continue
+      }
       let shard = HashIndex.shard(operation.hash)
       if let onlyShard, shard != onlyShard { continue }
       let sequence = operation.header.sequence
@@ -77,7 +83,7 @@ struct Replay {
       let key = operation.memory.slice(operation.offset + operation.header.keyOffset, operation.header.keyByteCount)
       let staged = StagedOperation(
         hash: operation.hash, entry: operation.entry, key: key, byteCount: operation.header.recordByteCount,
-        isDelete: operation.header.kind == RecordHeader.Kind.delete,
+        kind: operation.header.kind,
         deadline: operation.header.deadline(operation.memory, at: operation.offset) ?? .max, batchCount: 1)
       var vacancy: Int?
       let position = index.locate(key, hash: operation.hash, vacancy: &vacancy)
@@ -97,5 +103,16 @@ struct Replay {
     }
     operations.removeFirst(complete)
     complete = 0
+  }
+
+  private mutating func add(barrier operation: Operation) {
+    let version = operation.header.version(operation.memory, at: operation.offset)
+    if onlyShard == nil && operation.header.sequence > countedSequence {
+      engine.removeBytes.add(Int64(operation.header.recordByteCount), at: HashIndex.Entry.slot(operation.entry))
+    }
+    // What the checkpoint does not tell of such a one has been carried out before it was begun.
+    if let checkpoint, version <= checkpoint.header.startSequence { return }
+    let key = operation.memory.slice(operation.offset + operation.header.keyOffset, operation.header.keyByteCount)
+    barriers.append(Barrier(prefix: key.array(), version: version))
   }
 }

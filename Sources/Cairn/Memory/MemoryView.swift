@@ -110,6 +110,8 @@ package struct MemoryView {
     return order < 0 || order == 0 && count < other.count
   }
 
+  package func starts(with prefix: MemoryView) -> Bool { prefix.count <= count && isEqual(to: prefix, at: 0) }
+
   /// Whether the bytes from `offset` on, as many as `other` has, are the same.
   @inline(__always)
   package func isEqual(to other: MemoryView, at offset: Int) -> Bool {

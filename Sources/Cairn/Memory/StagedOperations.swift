@@ -2,14 +2,20 @@
 struct StagedOperation {
   let hash: UInt64
   let entry: UInt64
-  /// In its record.
+  /// In its record; the prefix of a barrier.
   let key: MemoryView
   let byteCount: Int
-  let isDelete: Bool
+  /// ``RecordHeader/Kind``.
+  let kind: UInt8
   /// Of a put that has one; otherwise `max`, which never comes.
   let deadline: Int64
   /// On the first operation of a batch: how many there are.
   var batchCount: Int
+
+  @inline(__always)
+  var isDelete: Bool { kind == RecordHeader.Kind.delete }
+  @inline(__always)
+  var isBarrier: Bool { kind == RecordHeader.Kind.barrier }
 
   func counted(_ batchCount: Int) -> StagedOperation {
     var operation = self

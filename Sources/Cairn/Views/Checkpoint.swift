@@ -33,11 +33,21 @@ package struct CheckpointHeader: Equatable {
   /// The table of deadlines, behind that of segments.
   package var deadlineCount = 0
   package var deadlinesChecksum: UInt64 = 0
-  /// What must be understood to use it: nothing is defined yet. Who meets a set bit ignores the checkpoint.
+  /// What must be understood to use it. Who meets a set bit that it does not know ignores the checkpoint.
   package var features: UInt64 = 0
+  /// The barriers, behind the table of deadlines.
+  package var barrierCount = 0
+  package var barriersByteCount = 0
+  package var barriersChecksum: UInt64 = 0
+
+  package enum Features {
+    /// There are barriers.
+    package static let barriers: UInt64 = 1
+  }
 
   package var deadlinesOffset: Int { segmentsOffset + segmentCount * Self.segmentBytes }
-  package var fileByteCount: Int { deadlinesOffset + deadlineCount * Self.deadlineBytes }
+  package var barriersOffset: Int { deadlinesOffset + deadlineCount * Self.deadlineBytes }
+  package var fileByteCount: Int { barriersOffset + barriersByteCount }
 
   func encode(into view: MemoryView) {
     view.zero(0, Self.byteCount)
@@ -63,6 +73,9 @@ package struct CheckpointHeader: Equatable {
     view.store(features, at: 160)
     view.store(UInt64(deadlineCount), at: 168)
     view.store(deadlinesChecksum, at: 176)
+    view.store(UInt64(barrierCount), at: 184)
+    view.store(UInt64(barriersByteCount), at: 192)
+    view.store(barriersChecksum, at: 200)
     view.store(view.slice(0, Self.byteCount - 8).hash(seed: 0), at: Self.byteCount - 8)
   }
 
@@ -99,6 +112,13 @@ package struct CheckpointHeader: Equatable {
     features = view.load(160, as: UInt64.self)
     self.deadlineCount = deadlineCount
     deadlinesChecksum = view.load(176, as: UInt64.self)
+    if features & Features.barriers != 0 {
+      guard let count = Int(exactly: view.load(184, as: UInt64.self)),
+        let byteCount = Int(exactly: view.load(192, as: UInt64.self)), count > 0, byteCount < Int.max / 4
+      else { return nil }
+      (barrierCount, barriersByteCount) = (count, byteCount)
+      barriersChecksum = view.load(200, as: UInt64.self)
+    }
     // Checksums can be forged; numbers that no log has must not be calculated with.
     guard segmentCount <= Store.Limits.segments, startSequence <= endSequence, endSequence < 1 << 62,
       (startSegment, startOffset) <= (endSegment, endOffset), startOffset >= SegmentHeader.recordsStart,
@@ -253,6 +273,41 @@ package struct CheckpointDeadline: Equatable {
   }
 }
 
+/// SPEC 5.4: barriers whose entries are still in the index: of each its version, the length of its prefix, and this.
+package enum CheckpointBarriers {
+  private static let headBytes = 16
+
+  private static func byteCount(_ prefixByteCount: Int) -> Int { headBytes + (prefixByteCount + 7) & ~7 }
+
+  static func byteCount(_ barriers: [Barrier]) -> Int { barriers.reduce(0) { $0 + byteCount($1.prefix.count) } }
+
+  static func encode(_ barriers: [Barrier], into view: MemoryView) {
+    var offset = 0
+    for barrier in barriers {
+      view.store(barrier.version, at: offset)
+      view.store(UInt64(barrier.prefix.count), at: offset + 8)
+      view.copy(barrier.prefix, at: offset + headBytes)
+      offset += byteCount(barrier.prefix.count)
+    }
+  }
+
+  /// `nil` if these are not so many, each of which can be one.
+  package static func decode(_ view: MemoryView, count: Int, versionsTo last: UInt64) -> [Barrier]? {
+    var barriers: [Barrier] = []
+    var offset = 0
+    while offset < view.count {
+      guard view.contains(offset, headBytes), barriers.count < count else { return nil }
+      let (version, length) = (view.load(offset, as: UInt64.self), view.load(offset + 8, as: UInt64.self))
+      guard version > 0, version <= last, length <= Store.Limits.keyBytes,
+        view.contains(offset, byteCount(Int(length)))
+      else { return nil }
+      barriers.append(Barrier(prefix: view.slice(offset + headBytes, Int(length)).array(), version: version))
+      offset += byteCount(Int(length))
+    }
+    return barriers.count == count ? barriers : nil
+  }
+}
+
 /// A checkpoint that has been mapped: shards whose checksums are verified when they are first used.
 final class CheckpointShards: Sendable {
   let memory: Mapping
@@ -260,6 +315,7 @@ final class CheckpointShards: Sendable {
   let shards: [CheckpointShard]
   let segments: [CheckpointSegment]
   let deadlines: [CheckpointDeadline]
+  let barriers: [Barrier]
   /// A bit per slot that a segment of the table has.
   private let slots: [UInt64]
 
@@ -271,13 +327,22 @@ final class CheckpointShards: Sendable {
     let view = memory.view
     let segmentsBytes = header.segmentCount * CheckpointHeader.segmentBytes
     let deadlinesBytes = header.deadlineCount * CheckpointHeader.deadlineBytes
-    guard header.features == 0, header.fileByteCount == view.count,
+    guard header.features & ~CheckpointHeader.Features.barriers == 0, header.fileByteCount == view.count,
       header.segmentsOffset >= CheckpointHeader.bucketsStart,
       view.slice(CheckpointHeader.directoryStart, CheckpointHeader.directoryBytes).hash(seed: 0)
         == header.directoryChecksum,
       view.slice(header.segmentsOffset, segmentsBytes).hash(seed: 0) == header.segmentsChecksum,
       view.slice(header.deadlinesOffset, deadlinesBytes).hash(seed: 0) == header.deadlinesChecksum
     else { return nil }
+    if header.barriersByteCount == 0 {
+      barriers = []
+    } else {
+      let table = view.slice(header.barriersOffset, header.barriersByteCount)
+      guard table.hash(seed: 0) == header.barriersChecksum,
+        let found = CheckpointBarriers.decode(table, count: header.barrierCount, versionsTo: header.startSequence)
+      else { return nil }
+      barriers = found
+    }
     shards = (0..<HashIndex.shards).map {
       CheckpointShard(
         decoding: view.slice(

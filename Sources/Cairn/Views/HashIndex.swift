@@ -58,6 +58,9 @@ final class HashIndex: @unchecked Sendable {  // Shared state is in `words`; the
   @inline(__always)
   static func fingerprint(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash >> 30) & 0xFF_FFFF }
 
+  /// A hash that has these two.
+  static func hash(shard: Int, fingerprint: UInt32) -> UInt64 { UInt64(shard) << 54 | UInt64(fingerprint) << 30 }
+
   @inline(__always)
   func table(_ shard: Int) -> BucketTable { words.table(shard) }
 

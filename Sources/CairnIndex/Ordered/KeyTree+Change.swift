@@ -111,7 +111,7 @@ extension KeyTree {
       place: add(high), separator: separator, count: high.counts.reduce(0, +), earliest: high.earliest.min() ?? .max)
   }
 
-  private mutating func add(_ leaf: Leaf) -> Int32 {
+  mutating func add(_ leaf: Leaf) -> Int32 {
     if let place = freeLeaves.popLast() {
       leaves[Int(place)].keys.free()
       leaves[Int(place)] = leaf
@@ -167,14 +167,14 @@ extension KeyTree {
     return true
   }
 
-  private func isSparse(_ node: Int32, _ height: Int) -> Bool {
+  func isSparse(_ node: Int32, _ height: Int) -> Bool {
     if height > 0 { return branches[Int(node)].children.count < Self.childrenMax / 4 }
     let keys = leaves[Int(node)].keys
     return keys.count < Self.keysMax / 4 && keys.restBytes < Self.bytesMax / 4
   }
 
   /// Joins a child with the one behind it, or before it, if what they have fits one node.
-  private mutating func joinChild(_ child: Int, of place: Int, _ height: Int) {
+  mutating func joinChild(_ child: Int, of place: Int, _ height: Int) {
     for low in [child, child - 1] where low >= 0 && low + 1 < branches[place].children.count {
       let (left, right) = (branches[place].children[low], branches[place].children[low + 1])
       let isDone =

@@ -54,7 +54,7 @@ extension OrderedKeys {
     (state.value.sequence, state.value.savedSequence) = (content.sequence, content.sequence)
     let missed = store.lastSequence - content.sequence
     (state.value.isReady, state.value.isCatchingUp) = (missed == 0, missed > 0)
-    state.value.goneMeanwhile = missed > 0 ? [] : nil
+    (state.value.goneMeanwhile, state.value.gonePrefixes) = (missed > 0 ? [] : nil, [])
     state.unlock()
     return Int(missed)
   }
@@ -68,12 +68,14 @@ extension OrderedKeys {
       while some.count < Self.changesAtOnce, let change = try changes.next() { some.append(change) }
       isAtEnd = some.count < Self.changesAtOnce
       state.withLock { state in
-        for change in some where state.goneMeanwhile?.contains(change.key) == false {
-          change.key.withBytes { key in
-            switch change.kind {
-            case .put: _ = state.tree.insert(key, deadline: change.deadline ?? .max)
-            case .remove: _ = state.tree.remove(key)
-            }
+        for change in some {
+          switch change.kind {
+          case .put where state.isMissing(change.key):
+            change.key.withBytes { _ = state.tree.insert($0, deadline: change.deadline ?? .max) }
+          case .remove where state.isMissing(change.key):
+            change.key.withBytes { _ = state.tree.remove($0) }
+          case .invalidate: state.invalidate(change.key)
+          case .put, .remove: break
           }
         }
         state.sequence = max(state.sequence, changes.sequence)

@@ -26,11 +26,14 @@ public final class OrderedKeys: StoreView {
     var hasSnapshots = false
     /// What was removed before this one is not among them.
     var oldestSnapshot: UInt64 = 0
-    /// Of the commit that is under way.
+    /// Of the commit that is under way; and whether keys have gone of which snapshots cannot be told any more.
     var removing: [[UInt8]] = []
+    var isForgetting = false
     /// While the tree is made from the store: keys that were removed meanwhile, and must not come with it. While it is
     /// made from a file and the changes since: keys that were put, too, of which commits know better.
     var goneMeanwhile: Set<[UInt8]>?
+    /// Of keys that were invalidated meanwhile: what has been put since has come by commits.
+    var gonePrefixes: [[UInt8]] = []
     var isCatchingUp = false
     var isReady = false
     /// How often everything was to be read anew, by who asks next; which of these has been tried, and is under way.
@@ -110,7 +113,8 @@ public final class OrderedKeys: StoreView {
       if state.tree.isDamaged { state.wanted += 1 }
       state.tree = KeyTree()
       state.removed = KeyTree()
-      (state.goneMeanwhile, state.isReady, state.failure, state.begun) = ([], false, nil, state.wanted)
+      (state.goneMeanwhile, state.gonePrefixes) = ([], [])
+      (state.isReady, state.failure, state.begun) = (false, nil, state.wanted)
       state.isCatchingUp = false
       state.savedSequence = nil
     }
@@ -174,7 +178,7 @@ public final class OrderedKeys: StoreView {
 
   private func take(_ keys: inout [(key: [UInt8], deadline: Int64)]) {
     state.withLock { state in
-      for (key, deadline) in keys where state.goneMeanwhile?.contains(key) == false {
+      for (key, deadline) in keys where state.isMissing(key) {
         key.withBytes { key in
           // What a commit has put meanwhile is newer.
           if !state.tree.contains(key) { state.tree.insert(key, deadline: deadline) }
@@ -237,11 +241,33 @@ extension OrderedKeys.State {
       tree.remove(change.key)
       if hasSnapshots { removing.append([UInt8](copying: change.key)) }
       goneMeanwhile?.insert([UInt8](copying: change.key))
+    case .invalidate:
+      let prefix = [UInt8](copying: change.key)
+      if hasSnapshots { removing += tree.keys(in: .prefix(prefix), atMost: .max, reversed: false) }
+      tree.removeAll(in: .prefix(prefix))
+      if goneMeanwhile != nil {
+        gonePrefixes.append(prefix)
+        // Keys that have not been read yet are gone too, and nobody knows which.
+        isForgetting = true
+      }
+    }
+  }
+
+  /// While the tree is made: whether commits have told nothing of a key that was found in the store, or in the changes.
+  func isMissing(_ key: [UInt8]) -> Bool {
+    goneMeanwhile?.contains(key) == false && !gonePrefixes.contains { key.starts(with: $0) }
+  }
+
+  /// While it is made from a file and the changes since: keys were invalidated, before what commits have told.
+  mutating func invalidate(_ prefix: [UInt8]) {
+    for key in tree.keys(in: .prefix(prefix), atMost: .max, reversed: false) where isMissing(key) {
+      key.withBytes { _ = tree.remove($0) }
     }
   }
 
   mutating func endCommit(_ sequence: UInt64) {
     self.sequence = max(self.sequence, sequence)
+    if isForgetting { (oldestSnapshot, isForgetting) = (max(oldestSnapshot, sequence), false) }
     if removing.isEmpty { return }
     for key in removing { key.withBytes { _ = removed.insert($0, deadline: Int64(clamping: sequence)) } }
     removing.removeAll()

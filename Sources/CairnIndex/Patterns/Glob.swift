@@ -47,6 +47,18 @@ public struct Glob: Sendable {
     }
   }
 
+  /// Whether all keys match that begin with ``prefix``: after what stands for itself comes one star that passes all.
+  var isPrefix: Bool {
+    guard alternatives.count == 1, let elements = alternatives.first, elements.count == prefix.count + 1 else {
+      return false
+    }
+    switch elements.last {
+    case .deepStar: return true
+    case .star: return separator == nil
+    default: return false
+    }
+  }
+
   /// What all keys begin with that match.
   public var prefix: [UInt8] {
     let literals = alternatives.map { elements in

@@ -35,6 +35,29 @@ extension Store {
     return found
   }
 
+  /// Invalidates the entries whose keys a pattern matches: with one record if that is a prefix and a star, otherwise by
+  /// removing them, some thousands in each commit.
+  ///
+  /// - Throws: as ``keys(matching:limit:reversed:)`` and ``Store/invalidate(prefix:durability:)``.
+  public func invalidate(matching glob: Glob, durability: Durability? = nil) throws(StoreError) {
+    if glob.isPrefix {
+      try invalidate(prefix: glob.prefix, durability: durability)
+      return
+    }
+    var rest: KeyRange? = .prefix(glob.prefix)
+    while let range = rest {
+      let page = try keyPage(in: range, limit: Self.removedAtOnce)
+      rest = page.rest
+      let keys = page.keys.filter { glob.matches($0) }
+      if keys.isEmpty { continue }
+      try write(durability: durability) { (batch) throws(StoreError) in
+        for key in keys { try batch.remove(key) }
+      }
+    }
+  }
+
+  private static let removedAtOnce = 4096
+
   /// Entries of a range, in the order of their keys, each as it is at some moment during the call; entries that go
   /// meanwhile are left out. The values are looked up many at a time.
   ///

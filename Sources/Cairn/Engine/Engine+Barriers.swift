@@ -1,0 +1,181 @@
+internal import Synchronization
+
+/// Barriers: one record of the log hides all older entries whose keys begin with its prefix.
+///
+/// Reads compare versions (`BarrierList`) as long as the index may lead to such entries. They are taken out of it some
+/// time later, when compaction looks for something to do: of that the log says nothing, as the barrier has said it
+/// already. A checkpoint tells of the barriers of which that has not been done.
+///
+/// - A record of which a barrier says that it is hidden stands before that barrier: compaction moves none.
+/// - The record of a barrier stays in the log as long as what it hides does, as that of a remove.
+/// - A checkpoint that was written before may lead to entries whose segments have been compacted away, with nothing in
+///   the log to replace them: opening takes these out (`Recovery.dropEntriesOfGone`).
+extension Engine {
+  struct Sweep {
+    /// When the next one is due, by the clock of ``System/nanoseconds()``.
+    var next: UInt64 = 0
+  }
+
+  /// More barriers than these are not put off: who adds one waits until those before it have been carried out.
+  static let barriersMax = 256
+  /// Sweeps of the background take one part of so many of the time.
+  private static let sweepShare: UInt64 = 10
+  /// What is taken out in one turn.
+  private static let hiddenInTurn = 256
+
+  /// With the turn: whether what stands there is hidden.
+  func isHidden(_ position: HashIndex.Position) -> Bool {
+    let list = barriers.list
+    guard !list.isEmpty, let record = position.record else { return false }
+    return list.hides(record.key, version: record.version)
+  }
+
+  /// With the turn: from now on readers do not see what it hides.
+  func publishBarrier(_ operation: StagedOperation) {
+    removeBytes.add(Int64(operation.byteCount), at: HashIndex.Entry.slot(operation.entry))
+    // A follower meets what was moved too, and has met it before.
+    guard let record = index.record(operation.entry, verifying: false), record.version == record.header.sequence
+    else { return }
+    let barrier = Barrier(prefix: operation.key.array(), version: record.version)
+    barriers.add([barrier], keepingAll: hasSnapshots.load(ordering: .relaxed))
+    for view in views {
+      operation.key.lend {
+        view.apply(EntryChange(.invalidate, key: $0, deadline: nil, isReplacing: false, replacedDeadline: nil))
+      }
+    }
+    if !isReadOnly && options.compaction.isAutomatic { wakeCompactor() }
+  }
+
+  /// Without the turn, by who is about to add one.
+  func limitBarriers() throws(StoreError) {
+    try checkWritable()
+    if barriers.count >= Self.barriersMax { try carryOutBarriers() }
+  }
+
+  // MARK: Carrying them out
+
+  /// In the background: if it is due.
+  func carryOutBarriersIfDue() throws(StoreError) {
+    if barriers.count == 0 { return }
+    let start = System.nanoseconds()
+    if start < sweeping.withLock({ $0.next }) && barriers.count < Self.barriersMax / 2 { return }
+    try carryOutBarriers()
+    let end = System.nanoseconds()
+    sweeping.withLock { $0.next = end + (end - start) * Self.sweepShare }
+  }
+
+  /// Takes all that barriers hide out of the index, a little in each turn.
+  func carryOutBarriers() throws(StoreError) {
+    if barriers.count == 0 { return }
+    // What comes meanwhile waits for the next time.
+    let due = barriers.all
+    for shard in 0..<HashIndex.shards {
+      try verify(shard)
+      let hidden = try hidden(in: shard)
+      for start in stride(from: 0, to: hidden.count, by: Self.hiddenInTurn) {
+        try inTurnOfOpenStore {
+          for entry in hidden[start..<min(start + Self.hiddenInTurn, hidden.count)] { drop(entry) }
+        }
+      }
+    }
+    try inTurnOfOpenStore { barriers.remove(due) }
+  }
+
+  /// The same for who has the turn.
+  func carryOutBarriersInTurn() throws(StoreError) {
+    if barriers.count == 0 { return }
+    let due = barriers.all
+    for shard in 0..<HashIndex.shards {
+      try verifyInTurn(shard)
+      for entry in try hidden(in: shard) { drop(entry) }
+    }
+    barriers.remove(due)
+  }
+
+  private struct HiddenEntry {
+    let entry: UInt64
+    let hash: UInt64
+  }
+
+  private func hidden(in shard: Int) throws(StoreError) -> [HiddenEntry] {
+    let slot = gate.enter()
+    defer { slot.leave() }
+    if !alive.isSet { throw deadError() }
+    let list = barriers.list
+    var entries: [UInt64] = []
+    index.entries(of: shard, into: &entries)
+    var hidden: [HiddenEntry] = []
+    for (number, entry) in entries.enumerated() {
+      if number + 8 < entries.count { index.prefetchRecord(entries[number + 8]) }
+      // A damaged one stays what it is.
+      guard let record = index.record(entry, verifying: false), list.hides(record.key, version: record.version)
+      else { continue }
+      hidden.append(HiddenEntry(entry: entry, hash: index.hash(record.key)))
+    }
+    return hidden
+  }
+
+  /// With the turn: takes an entry out that a barrier hides, if it is still there.
+  private func drop(_ hidden: HiddenEntry) {
+    let slot = gate.enter()
+    defer { slot.leave() }
+    guard let position = index.locate(entry: hidden.entry, hash: hidden.hash),
+      let record = index.record(hidden.entry, verifying: false)
+    else { return }
+    drop(record, at: position, hash: hidden.hash)
+  }
+
+  /// Takes out of a shard that was built from all of the log what barriers hide that are not live any more: it has been
+  /// taken out before.
+  func dropCarriedOut(_ all: [Barrier], _ shard: Int, from fresh: HashIndex) {
+    let live = barriers.all
+    let others = Barriers()
+    others.add(all.filter { !live.contains($0) }, keepingAll: false)
+    if others.count == 0 { return }
+    var entries: [UInt64] = []
+    fresh.entries(of: shard, into: &entries)
+    for entry in entries {
+      guard let record = fresh.record(entry, verifying: false),
+        others.list.hides(record.key, version: record.version),
+        let position = fresh.locate(entry: entry, hash: fresh.hash(record.key))
+      else { continue }
+      fresh.remove(position)
+    }
+  }
+
+  /// With the turn.
+  func drop(_ record: FoundRecord, at position: HashIndex.Position, hash: UInt64) {
+    guard let barrier = barriers.list.first(hiding: record.key, version: record.version) else { return }
+    keepHidden(record, hash: hash, since: barrier)
+    let byteCount = record.header.recordByteCount
+    count(.liveEntries, -1)
+    count(.hiddenEntries)
+    count(.hiddenBytes, byteCount)
+    liveBytes.add(-Int64(byteCount), at: HashIndex.Entry.slot(record.entry))
+    removeDeadline(of: record)
+    index.remove(position)
+  }
+}
+
+extension Recovery {
+  /// Takes entries out that lead to segments which compaction has taken away. All that counts in these has been
+  /// written once more, and was met in the log; what is left was hidden by a barrier.
+  func dropEntriesOfGone(_ checkpoint: CheckpointShards, _ engine: Engine) throws(StoreError) {
+    let slots = Set(checkpoint.segments.filter { gone.range(of: $0.number) != nil }.map { Int($0.slot) })
+    if slots.isEmpty || engine.barriers.count == 0 { return }
+    let index = engine.index
+    var entries: [UInt64] = []
+    for shard in 0..<HashIndex.shards {
+      guard index.verify(shard) else {
+        throw StoreError.damaged("a shard of the checkpoint fails its checksum", file: CheckpointHeader.name)
+      }
+      index.entries(of: shard, into: &entries)
+      for entry in entries where slots.contains(HashIndex.Entry.slot(entry)) {
+        let hash = HashIndex.hash(shard: shard, fingerprint: HashIndex.Entry.fingerprint(entry))
+        guard let position = index.locate(entry: entry, hash: hash) else { continue }
+        index.remove(position)
+        engine.count(.liveEntries, -1)
+      }
+    }
+  }
+}
