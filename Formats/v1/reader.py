@@ -260,7 +260,7 @@ class Record:
 
     @property
     def is_operation(self):
-        return self.kind in (1, 2)
+        return self.kind in (1, 2, 6)
 
     @property
     def is_understood(self):  # F1-REC-001
@@ -307,6 +307,7 @@ class Log:
     def __init__(self, store):
         self.store = store
         self.entries = {}
+        self.barriers = {}
         self.damage = None
         self.sequence = 0
         pattern = re.compile(r"segment-(\d{8,})\.log$")
@@ -322,6 +323,7 @@ class Log:
                 raise Damaged(f"{store.path}: the log is not the one that the checkpoint covers")
         except Damaged as damage:
             self.damage = self.damage or str(damage)
+        self.hide()
 
     def read(self):
         if not self.numbers:
@@ -429,15 +431,17 @@ class Log:
 
     def refusal(self, segment, record, is_in_batch):
         """Why a valid record may not stand where it does (F1-REC-022)."""
-        if record.kind not in (1, 2, 3, 4):  # F1-REC-002
+        if record.kind not in (1, 2, 3, 4, 6):  # F1-REC-002
             if not record.kind & 0x80:
                 raise NotSupported(f"{segment.path} at byte {record.at}: a record of kind {record.kind}")
             return "before the link" if record.at == FIRST else None
         if record.is_operation:
             if record.sequence != self.sequence + 1:
                 return f"sequence {record.sequence} where {self.sequence + 1} is due"
-            if not record.key or len(record.fields) < record.fields_length:
+            if not record.key and record.kind != 6 or len(record.fields) < record.fields_length:
                 return "no key, or not its fields"
+            if record.kind == 6 and (record.value_length or record.codec or not record.is_understood):  # F1-BAR-002
+                raise NotSupported(f"{segment.path} at byte {record.at}: a barrier of another form")
             if not 1 <= record.version <= record.sequence:  # F1-REC-023
                 return f"version {record.version}"
             if record.at == FIRST or record.at >= 1 << 27:
@@ -455,9 +459,19 @@ class Log:
         return None
 
     def apply(self, record):
+        if record.kind == 6:
+            self.barriers[record.key] = max(record.version, self.barriers.get(record.key, 0))
+            return
         self.entries.pop(record.key, None)
         if record.kind == 1:
             self.entries[record.key] = record
+
+    def hide(self):
+        """F1-BAR-001."""
+        lengths = sorted({len(prefix) for prefix in self.barriers})
+        for key, record in list(self.entries.items()):
+            if any(self.barriers.get(key[:length], 0) > record.version for length in lengths):
+                del self.entries[key]
 
     def judge_end(self, segment, claim, end, later):
         """F1-END-002: was the place where reading stopped on the disk?"""
@@ -506,16 +520,20 @@ class Checkpoint:
         check_header(data, "checkpoint", b"INDEX ", 4096)
         directory = data[4096 : 4096 + 1024 * 32]
         ends = word(data, 144) + word(data, 132, 4) * 56
-        table, deadlines = data[word(data, 144) : ends], data[ends:]
+        barriers_at = ends + word(data, 168) * 24
+        table, deadlines, barriers = data[word(data, 144) : ends], data[ends:barriers_at], data[barriers_at:]
+        has_barriers = word(data, 160) & 2
         is_whole = (
             len(table) == word(data, 132, 4) * 56
             and len(deadlines) == word(data, 168) * 24
             and hash64(directory, 0) == word(data, 136)
             and hash64(table, 0) == word(data, 152)
             and hash64(deadlines, 0) == word(data, 176)
+            and len(barriers) == (word(data, 192) if has_barriers else 0)
+            and (not has_barriers or hash64(barriers, 0) == word(data, 200) and self.are_barriers(barriers, data))
         )
         is_ours = data[24:40] == store.identifier and word(data, 40) == store.seed
-        if not is_whole or not is_ours or word(data, 160) or word(data, 128, 4) != 1024:
+        if not is_whole or not is_ours or word(data, 160) & ~2 or word(data, 128, 4) != 1024:
             raise Damaged("checkpoint: not whole, not of this store, or not understood")
         self.end = struct.unpack_from("<QQ", data, 80)
         last_at, last_checksum = struct.unpack_from("<QQ", data, 104)
@@ -537,6 +555,18 @@ class Checkpoint:
             name = segment_path(store.path, number)
             if number in numbers and word(read_file(name)[:256], 56) != salt:
                 raise Damaged("checkpoint: of another history")
+
+
+    @staticmethod
+    def are_barriers(table, data):
+        """Section 5.5."""
+        at = count = 0
+        while at + 16 <= len(table):
+            version, length = struct.unpack_from("<QQ", table, at)
+            if not 0 < version <= word(data, 72) or length > 65535:
+                return False
+            at, count = at + 16 + (length + 7 & ~7), count + 1
+        return at == len(table) and count == word(data, 184) > 0
 
 
 def member(name, data):

@@ -82,7 +82,7 @@ package struct Verification {
       try readLog(NoVisitor(), checkpoint: file, progress)
     }
     let isLogWhole = log.findings.all.allSatisfy { $0.severity == .note }
-    if isDeep { check.finish(store, isLogWhole: isLogWhole) }
+    if isDeep { try check.finish(store, isLogWhole: isLogWhole) }
     take(check.findings)
     checkpointEntries = check.entryCount
     if isLogWhole { compareSegments(file) }

@@ -79,6 +79,41 @@ import Testing
     #expect(tree.height == 0)
   }
 
+  /// All of a range goes, and nothing else.
+  @Test(arguments: Keys.allCases, SeededRandom.seeds(2)) func ranges(keys: Keys, seed: UInt64) {
+    var random = SeededRandom(seed: seed)
+    var tree = KeyTree()
+    var model: [[UInt8]] = []
+    for round in 0..<40 {
+      for _ in 0..<random.below(round % 5 == 0 ? 3000 : 300) {
+        let key = keys.make(&random)
+        let index = place(of: key, in: model)
+        if index < model.count && model[index] == key { continue }
+        tree.insert(key, deadline: random.percent(20) ? 1000 : .max)
+        model.insert(key, at: index)
+      }
+      let (a, b) = (keys.make(&random), keys.make(&random))
+      let range: KeyRange =
+        switch random.below(8) {
+        case 0: .all
+        case 1: .from(a)
+        case 2: .before(a)
+        case 3: .between(a, b)
+        // Of two that are near to each other.
+        case 4: .between(a, model[min(place(of: a, in: model) + random.below(200), model.count - 1)])
+        default: .prefix([UInt8](a.prefix(1 + random.below(a.count))))
+        }
+      let expected = model.filter { range.contains($0) }
+      let removed = tree.removeAll(in: range)
+      #expect(removed == expected.count)
+      model.removeAll { range.contains($0) }
+      check(&tree, model, &random, keys)
+    }
+    tree.removeAll(in: .all)
+    check(&tree, [], &random, keys)
+    #expect(tree.height == 0)
+  }
+
   /// What has expired goes, and nothing else, whatever came and went before.
   @Test(arguments: Keys.allCases, SeededRandom.seeds(2)) func deadlines(keys: Keys, seed: UInt64) {
     var random = SeededRandom(seed: seed)

@@ -68,6 +68,10 @@ import Testing
           }
           model[key] = .max
           if key != other { model[other] = nil }
+        case 6 where random.percent(20):
+          let prefix = Array(key.prefix(random.percent(10) ? 0 : 6 + random.below(3)))
+          try store.invalidate(prefix: prefix)
+          model = model.filter { !$0.key.starts(with: prefix) }
         case 5:
           let deadline = clock.wallMilliseconds() + Int64(random.below(500))
           try store.put("", for: key, expires: .at(milliseconds: deadline))
@@ -98,7 +102,11 @@ import Testing
     for _ in 0..<100 {
       for _ in 0..<20 {
         let key = key(&random)
-        if random.percent(45) {
+        if random.percent(5) {
+          let prefix = Array(key.prefix(random.percent(10) ? 0 : 6 + random.below(3)))
+          try store.invalidate(prefix: prefix)
+          keys = keys.filter { !$0.starts(with: prefix) }
+        } else if random.percent(45) {
           try store.remove(key)
           keys.remove(key)
         } else {
@@ -132,6 +140,8 @@ import Testing
     let follower = try Store.follow(path, options: following, refreshing: .manual)
     #expect(try follower.keys() == store.keys())
     for number in 0..<100 { try store.remove("\(number)") }
+    try store.put("", for: "gone")
+    try store.invalidate(prefix: "g")
     try follower.refresh()
     #expect(try follower.keys() == store.keys() && follower.count(in: .all) == 200)
     // Overtaken: everything is read anew.
@@ -169,7 +179,13 @@ import Testing
       try store.remove("key-\(1_000_000 + number * 100)")
       try store.put("", for: "new-\(number)")
     }
+    // Some of these have been read by then, others not.
+    try store.invalidate(prefix: "key-111")
+    try store.put("", for: "key-1110000")
     await ordered.ready()
+    #expect(try store.keys(in: .prefix("key-111")) == [Array("key-1110000".utf8)])
+    try store.invalidate(prefix: "key-1")
+    for number in 0..<119_000 { try store.put("", for: "key-\(number)", durability: .relaxed) }
     #expect(ordered.progress == 1)
     #expect(try store.count(in: .prefix("key-")) == 119_000 && store.count(in: .prefix("new-")) == 1000)
     #expect(try store.keys().count == 120_000)
@@ -213,6 +229,8 @@ import Testing
       try store.remove("key-\(1_000_100 + round)")
       try store.put("", for: "new-\(round)")
       try store.put("", for: "key-\(1_005_000 + round)")
+      try store.put("", for: "gone-\(round)")
+      try store.invalidate(prefix: "gone-")
       let expected = try store.keys()
       #expect(expected.count == 20_001 && expected == expected.sorted { $0.isBefore($1) })
       try store.close()

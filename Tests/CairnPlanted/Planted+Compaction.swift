@@ -5,12 +5,12 @@ extension PlantedBug {
       "tombstone-dropped-too-early", "A remove is dropped while an older put of its key is left somewhere.",
       caughtBy: "CompactionTests/removesOfWhatIsLeft",
       Edit(
-        move, "if version <= min(hidingStart, log.checkpointSequence) {",
-        "if version <= min(hidingStart, log.checkpointSequence) || PLANTED {")),
+        move, "guard version <= min(hiding.start, log.checkpointSequence) else {",
+        "guard version <= min(hiding.start, log.checkpointSequence) || PLANTED else {")),
     PlantedBug(
       "dropped-removes-forgotten", "Nothing tells that removes have been dropped to those who ask for changes.",
       caughtBy: "CompactionTests/changesAfterwards",
-      Edit(move, "      history = max(history, version)\n", "      if !PLANTED { history = max(history, version) }\n")),
+      Edit(move, "    history = max(history, version)\n", "    if !PLANTED { history = max(history, version) }\n")),
     PlantedBug(
       "unlinked-before-sync", "Segments are removed before what was moved out of them is on the disk.",
       caughtBy: "CompactionCrashTests/stoppedBeforeEachCall",
@@ -43,8 +43,8 @@ extension PlantedBug {
       "newest-dropped", "Of the records of one key the newest is dropped, if it was moved before.",
       caughtBy: "ModelTests/randomOperations",
       Edit(
-        move, "guard index.locate(entry: candidate.entry(slot), hash: candidate.hash) != nil else {",
-        "guard index.locate(entry: candidate.entry(slot), hash: candidate.hash) != nil,\n"
+        move, "guard let position = index.locate(entry: candidate.entry(slot), hash: candidate.hash) else {",
+        "guard let position = index.locate(entry: candidate.entry(slot), hash: candidate.hash),\n"
           + "      !(PLANTED && header.flags & RecordHeader.Flags.version != 0)\n    else {")),
     PlantedBug(
       "version-lost", "An entry that is moved gets a new version.",

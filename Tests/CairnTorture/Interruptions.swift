@@ -9,6 +9,8 @@ private final class Interruptions: Sendable {
     enum Kind: Sendable {
       case put([UInt8], deadline: Int64?)
       case remove
+      /// Of keys that begin with the key.
+      case invalidate
       /// These are no operations of the log; moves may be.
       case segment, compaction
     }
@@ -49,7 +51,7 @@ private final class Interruptions: Sendable {
 extension Interruptions.Operation {
   var isOfTheLog: Bool {
     switch kind {
-    case .put, .remove: true
+    case .put, .remove, .invalidate: true
     case .segment, .compaction: false
     }
   }
@@ -60,6 +62,7 @@ extension Interruptions.Operation {
       let expiry = deadline.map { Store.Expiry.at(milliseconds: $0) } ?? .never
       try store.put(value, for: key, expires: expiry, durability: durability)
     case .remove: try store.remove(key, durability: durability)
+    case .invalidate: try store.invalidate(prefix: key, durability: durability)
     case .segment: try store.beginSegment()
     case .compaction: try store.compactOnce()
     }
@@ -69,6 +72,7 @@ extension Interruptions.Operation {
     switch kind {
     case .put(let value, let deadline): model.put(value, for: key, deadline: deadline)
     case .remove: model.remove(key)
+    case .invalidate: model.invalidate(key)
     case .segment, .compaction: break
     }
   }
@@ -84,15 +88,17 @@ extension Lives {
     let waiting = (0..<random.below(6)).map { _ in
       (0..<random.below(random.percent(20) ? 6 : 2)).map { _ in
         let kind: Interruptions.Operation.Kind =
-          switch random.below(10) {
+          switch random.below(11) {
+          case 10 where !store.keepsVersions: .invalidate
           case 0: .segment
           case 1: .compaction
           case 2..<5: .remove
           case 5: .put(newValue(), deadline: clock.wallMilliseconds() + Int64(random.below(3000)))
           default: .put(newValue(), deadline: nil)
           }
+        let key = if case .invalidate = kind { newPrefix() } else { newKey() }
         return Interruptions.Operation(
-          key: newKey(), kind: kind, durability: [.relaxed, .process, .disk][random.below(3)])
+          key: key, kind: kind, durability: [.relaxed, .process, .disk][random.below(3)])
       }
     }
     let interruptions = Interruptions(waiting)

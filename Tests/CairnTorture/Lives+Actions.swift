@@ -42,6 +42,14 @@ extension Lives {
     case 49: try freeze(store, disk, moments)
     case 50..<52: try readSnapshot(store, moments)
     case 52: try keepKeys(store, moments)
+    case 53..<57:
+      let prefix = newPrefix()
+      invalidate(prefix, in: &model, of: store)
+      // Nothing is written then.
+      if model.sequence == store.lastSequence { return }
+      try store.invalidate(prefix: prefix, durability: durability)
+      promised = durability
+    case 57: try interrupt(store, disk, moments) { try store.carryOutBarriers() }
     default:
       let (key, value) = (newKey(), newValue())
       model.put(value, for: key)
@@ -74,6 +82,19 @@ extension Lives {
         try batch.put(value, for: key, expires: deadline.map { .at(milliseconds: $0) } ?? .never)
       }
       if let removed { try batch.remove(removed) }
+    }
+  }
+
+  /// Where earlier versions are kept, each key is removed by itself, in one batch.
+  private mutating func invalidate(_ prefix: [UInt8], in model: inout Model, of store: Store) {
+    guard store.keepsVersions else {
+      model.invalidate(prefix)
+      return history.note(model, endsCommit: true)
+    }
+    let keys = model.live(at: clock.wallMilliseconds()).keys.filter { $0.starts(with: prefix) }
+    for (number, key) in keys.enumerated() {
+      model.remove(key)
+      history.note(model, endsCommit: number == keys.count - 1)
     }
   }
 
@@ -134,6 +155,11 @@ extension Lives {
   }
 
   mutating func newKey() -> [UInt8] { Array("key-\(random.below(40))".utf8) }
+
+  /// Of some keys; seldom of all.
+  mutating func newPrefix() -> [UInt8] {
+    random.percent(10) ? [] : Array("key-\(random.below(40))".utf8.prefix(random.percent(10) ? 4 : 5))
+  }
 
   mutating func newValue() -> [UInt8] {
     switch random.below(20) {

@@ -86,6 +86,7 @@ package struct Worker {
     switch step {
     case .write(let changes, let durability): try write(changes, durability, store)
     case .sync: try store.sync()
+    case .invalidate(let prefix, let durability): try store.invalidate(prefix: prefix, durability: durability)
     case .segment: try store.beginSegment()
     case .checkpoint: try store.writeCheckpoint()
     case .compact: try store.compact()

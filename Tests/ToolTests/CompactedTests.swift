@@ -238,6 +238,34 @@ import Testing
     }
   }
 
+  /// F1-CHK-007. Method: what a checkpoint tells of barriers is taken away, with checksums that fit.
+  @Test func entriesThatAreHidden() throws {
+    var files = try #require(try FormatCase.all.first { $0.name == "barriers-in-a-checkpoint" }?.make())
+    let whole = try write(files, "whole")
+    #expect(try Tool.run("verify", "--deep", whole).code == 0)
+    let listed = try Tool.run("log", whole).text
+    #expect(listed.contains("invalidate") && listed.contains("1*"), "\(listed)")
+    var bytes = try #require(files["index.checkpoint"])
+    bytes.removeLast(Int(ForgedSegment.word(bytes, 192)))
+    bytes.replaceSubrange(160..<168, with: ForgedSegment.little(0, 8))
+    bytes.replaceSubrange(184..<208, with: [UInt8](repeating: 0, count: 24))
+    files["index.checkpoint"] = Checksums.repaired(checkpoint: bytes)
+    let verified = try Tool.run("verify", "--deep", try write(files, "changed"))
+    #expect(verified.code == 3 && verified.text.contains("leads to a record that was invalidated"), "\(verified.text)")
+    // Who reads the log goes by that.
+    #expect(try Tool.run("list", whole).text.split(separator: "\n").count == 8)
+  }
+
+  /// What a segment that is damaged has invalidated stays so when the rest is saved.
+  @Test func salvage() throws {
+    let files = try #require(try FormatCase.all.first { $0.name == "barriers" }?.make())
+    let path = try write(files)
+    let target = path + "-saved"
+    let repaired = try Tool.run("repair", path, "--output", target)
+    #expect(repaired.code == 0, "\(repaired.text)")
+    #expect(try Tool.run("list", target).text == "ab\tfour\nc\tnine\n")
+  }
+
   /// F1-CHK-006. Method: the engine counts, and writes a checkpoint once more, with and without the one that is there.
   @Test func countsOfTheEngine() throws {
     for name in ["after-compaction-with-checkpoint", "compaction-after-checkpoint"] {

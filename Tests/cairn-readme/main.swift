@@ -51,6 +51,22 @@ func keysInOrder() throws {
   precondition(keys == [key] && page.keys == [key] && count == 1 && before == key && names == [key], "one key")
 }
 
+func invalidate() throws {
+  var options = Store.Options()
+  options.views = [OrderedKeys()]
+  let store = try Store.open(at: "users", options: options)
+  try store.put("Ada", for: "user:42:name")
+  try store.put("ada@example.org", for: "user:42:mail")
+  try store.put("grace@example.org", for: "user:43:mail")
+  try store.invalidate(prefix: "user:42:")
+  let keys = try store.keys()
+  precondition(keys == [Array("user:43:mail".utf8)], "of the other one")
+  try store.invalidate(matching: Glob("*:mail"))
+  try store.invalidateAll()
+  let isEmpty = try store.keys().isEmpty
+  precondition(isEmpty, "nothing is left")
+}
+
 func goBack() throws {
   var options = Store.Options()
   options.keepVersions = 3
@@ -94,6 +110,7 @@ let watching = Task { try await watch(watched) }
 try watched.close()
 try await watching.value
 try keysInOrder()
+try invalidate()
 try goBack()
 try withStore(backUp)
 try compress()

@@ -46,8 +46,8 @@ extension Store {
     public var unmovableSegments = 0
     /// Invalidations whose entries have not all been found yet. These still count as live until they are.
     public var barriers = 0
-    /// Since the store was opened: entries that have been found to be invalidated, and the bytes of their records, which
-    /// wait for compaction as all dead ones do.
+    /// Since the store was opened: entries that have been found to be invalidated, and the bytes of their records,
+    /// which wait for compaction as all dead ones do.
     public var invalidatedEntries = 0
     public var invalidatedBytes = 0
     /// Earlier versions that are kept, and their bytes of log, which ``deadBytes`` counts too. Known from the first

@@ -15,6 +15,10 @@ extension Store {
     try engine.sealActive(engine.inTurn { engine.log.segment })
   }
 
+  package var keepsVersions: Bool { engine.keepsVersions }
+
+  package func carryOutBarriers() throws(StoreError) { try engine.carryOutBarriers() }
+
   package func writeCheckpoint() throws(StoreError) {
     try engine.writeCheckpoint()
     engine.saveViews()

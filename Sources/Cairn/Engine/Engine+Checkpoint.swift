@@ -200,7 +200,7 @@ extension Engine {
     header.deadlinesChecksum = segments.view.slice(tableBytes, endingBytes).hash(seed: 0)
     let barrierTable = segments.view.slice(tableBytes + endingBytes, header.barriersByteCount)
     CheckpointBarriers.encode(barriers, into: barrierTable)
-    header.barriersChecksum = barrierTable.hash(seed: 0)
+    header.barriersChecksum = barriers.isEmpty ? 0 : barrierTable.hash(seed: 0)
     let first = try System.allocate(byteCount: CheckpointHeader.byteCount)
     header.encode(into: first.view)
     try add(directory.view, to: file, at: CheckpointHeader.directoryStart)

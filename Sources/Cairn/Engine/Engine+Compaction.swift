@@ -230,6 +230,8 @@ extension Engine {
     try compacting.withLock { state throws(StoreError) in
       if !alive.isSet { throw deadError() }
       try completeBook()
+      // Before the look at what is live: what these hide may still count there.
+      let live = barriers.all
       let plan = compactionPlan(state)
       let victims = choose(plan)
       if victims.isEmpty { return false }
@@ -239,7 +241,7 @@ extension Engine {
       for number in victims {
         guard let segment = segmentOfLog(number) else { continue }
         do throws(StoreError) {
-          try move(segment, anew, hidingStart: hidingStart, history: &history, &state)
+          try move(segment, anew, Hiding(start: hidingStart, live: live), history: &history, &state)
           moved.insert(number)
         } catch {
           guard error.code == .damaged || error.code == .unsupportedFormat, log.failure == nil else { throw error }

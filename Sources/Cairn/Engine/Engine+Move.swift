@@ -16,6 +16,14 @@ extension Engine {
     }
   }
 
+  /// What may be left of what removes and barriers hide.
+  struct Hiding {
+    /// Those of versions up to this one hide nothing.
+    let start: UInt64
+    /// Barriers whose entries counted as live when that was found.
+    let live: [Barrier]
+  }
+
   /// What is looked at, or moved, in one turn: so long a commit may have to wait (measured: 256 records, 60 µs).
   private static let recordsInTurn = 256
   private static let bytesInTurn = 128 << 10
@@ -24,11 +32,11 @@ extension Engine {
 
   /// - Parameters:
   ///   - anew: how all values are to be stored; `nil`: those that need not be changed stay as they are.
-  ///   - hidingStart: removes of versions up to this one hide nothing.
+  ///   - hiding: what removes and barriers may hide.
   ///   - history: raised to the version of the last remove that is dropped.
   /// - Throws: `.damaged` if a record is; `.noSpace`, after which the writer can go on.
   func move(
-    _ segment: SegmentCatalog.Segment, _ anew: Anew?, hidingStart: UInt64, history: inout UInt64,
+    _ segment: SegmentCatalog.Segment, _ anew: Anew?, _ hiding: Hiding, history: inout UInt64,
     _ state: inout CompactionState
   ) throws(StoreError) {
     guard let end = segment.end else { return }
@@ -40,7 +48,7 @@ extension Engine {
       let before = scan
       let encoding = encoding(anew)
       try gather(&scan, &candidates, segment.number, encoding)
-      guard let moved = try moveInTurn(candidates, segment, encoding, hidingStart: hidingStart, history: &history)
+      guard let moved = try moveInTurn(candidates, segment, encoding, hiding, history: &history)
       else {
         // Another dictionary has been taken into use meanwhile.
         scan = before
@@ -112,7 +120,7 @@ extension Engine {
 
   /// Returns how many bytes have been written; `nil`, and nothing has been, if the log has another dictionary now.
   private func moveInTurn(
-    _ candidates: [Candidate], _ segment: SegmentCatalog.Segment, _ encoding: Encoding, hidingStart: UInt64,
+    _ candidates: [Candidate], _ segment: SegmentCatalog.Segment, _ encoding: Encoding, _ hiding: Hiding,
     history: inout UInt64
   ) throws(StoreError) -> Int? {
     if candidates.isEmpty { return 0 }
@@ -133,8 +141,8 @@ extension Engine {
         switch candidate.header.kind {
         case RecordHeader.Kind.put: try movePut(candidate, memory, SegmentTable.slot(segment.number))
         case RecordHeader.Kind.earlier: try moveEarlier(candidate, memory, SegmentTable.slot(segment.number))
-        case RecordHeader.Kind.barrier: try moveBarrier(candidate, memory, hidingStart: hidingStart, history: &history)
-        default: try moveRemove(candidate, memory, hidingStart: hidingStart, history: &history)
+        case RecordHeader.Kind.barrier: try moveBarrier(candidate, memory, hiding, history: &history)
+        default: try moveRemove(candidate, memory, hiding, history: &history)
         }
       } catch {
         // What is staged already is whole.
@@ -209,7 +217,7 @@ extension Engine {
 
   /// A remove is kept as long as it may hide something and nothing newer does.
   private func moveRemove(
-    _ candidate: Candidate, _ memory: MemoryView, hidingStart: UInt64, history: inout UInt64
+    _ candidate: Candidate, _ memory: MemoryView, _ hiding: Hiding, history: inout UInt64
   ) throws(StoreError) {
     try verifyInTurn(HashIndex.shard(candidate.hash))
     let (header, offset) = (candidate.header, candidate.offset)
@@ -220,16 +228,20 @@ extension Engine {
       return
     }
     let version = header.version(memory, at: offset)
-    if version <= min(hidingStart, log.checkpointSequence) {
-      history = max(history, version)
-      return
-    }
+    if hidesNothing(version, hiding, &history) { return }
     try stageMoved(candidate, memory, kind: RecordHeader.Kind.delete, flags: 0, version: version)
+  }
+
+  /// Whether nothing is left that a remove or a barrier of that version could hide. Then that counts as history.
+  private func hidesNothing(_ version: UInt64, _ hiding: Hiding, _ history: inout UInt64) -> Bool {
+    guard version <= min(hiding.start, log.checkpointSequence) else { return false }
+    history = max(history, version)
+    return true
   }
 
   /// A barrier is kept as long as there may be something that it hides, and no later one hides it too.
   private func moveBarrier(
-    _ candidate: Candidate, _ memory: MemoryView, hidingStart: UInt64, history: inout UInt64
+    _ candidate: Candidate, _ memory: MemoryView, _ hiding: Hiding, history: inout UInt64
   ) throws(StoreError) {
     let (header, offset) = (candidate.header, candidate.offset)
     guard header.isUnderstoodBarrier else {
@@ -240,13 +252,8 @@ extension Engine {
     let prefix = memory.slice(offset + header.keyOffset, header.keyByteCount).array()
     let version = header.version(memory, at: offset)
     let barrier = Barrier(prefix: prefix, version: version)
-    if !barriers.all.contains(barrier) {
-      if barriers.hasLater(barrier) { return }
-      if version <= min(hidingStart, log.checkpointSequence) {
-        history = max(history, version)
-        return
-      }
-    }
+    let isLive = hiding.live.contains(barrier) || barriers.all.contains(barrier)
+    if !isLive && (barriers.hasLater(barrier) || hidesNothing(version, hiding, &history)) { return }
     try stageMoved(candidate, memory, kind: RecordHeader.Kind.barrier, flags: 0, version: version)
   }
 

@@ -13,7 +13,7 @@ package struct RecordHeader: Equatable {
     /// The first record of a segment: where the one before it ends. SPEC 4.4.
     package static let link: UInt8 = 4
     /// Older entries whose keys begin with its key are gone. SPEC 4.8.
-    package static let barrier: UInt8 = 5
+    package static let barrier: UInt8 = 6
     /// The dictionary of the segment. SPEC 4.6.
     package static let dictionary: UInt8 = 129
     /// An earlier version of an entry. SPEC 4.7.

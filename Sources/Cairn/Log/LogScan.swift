@@ -53,7 +53,7 @@ extension RecordHeader {
   package var isBarrier: Bool { kind == Kind.barrier }
 
   /// By prefix, and nothing else: what has a value says more.
-  package var isUnderstoodBarrier: Bool { valueByteCount == 0 && isUnderstood }
+  package var isUnderstoodBarrier: Bool { valueByteCount == 0 && codec == Codec.none && isUnderstood }
 
   /// Whether it has a key as records of its kind must, and room for its fields. A barrier for everything has none.
   package var hasItsParts: Bool { (keyByteCount > 0 || isBarrier) && hasItsFields }

@@ -144,7 +144,7 @@ struct BarrierList {
 }
 
 /// The barriers that may still hide something in the index. Changed by who has the turn, read by anybody.
-final class Barriers: Sendable {
+package final class Barriers: Sendable {
   private let word = Atomic<UInt>(0)
   /// How many there are.
   private let number = Atomic(0)
@@ -155,6 +155,8 @@ final class Barriers: Sendable {
     var later: [[UInt8]: UInt64] = [:]
   }
   private let owned = Locked(Owned())
+  package init() {}
+
   private static let laterMax = 4096
   private static let laterPrefixMax = 256
 
@@ -163,14 +165,14 @@ final class Barriers: Sendable {
   @inline(__always)
   var list: BarrierList { BarrierList(word: word.load(ordering: .acquiring)) }
 
-  var all: [Barrier] { owned.withLock { $0.all } }
+  package var all: [Barrier] { owned.withLock { $0.all } }
   var count: Int { number.load(ordering: .relaxed) }
 
   /// Adds barriers.
   ///
   /// - Parameter keepingAll: somebody may look as of an earlier sequence. Otherwise those that hide nothing that newer
   ///   ones do not hide go.
-  func add(_ barriers: [Barrier], keepingAll: Bool) {
+  package func add(_ barriers: [Barrier], keepingAll: Bool) {
     if barriers.isEmpty { return }
     replace { owned in
       for barrier in barriers where barrier.prefix.count <= Self.laterPrefixMax {
@@ -181,6 +183,9 @@ final class Barriers: Sendable {
       if !keepingAll { owned.all = Self.needed(owned.all) }
     }
   }
+
+  /// Whether one of them hides that version of a key. For who holds no read guard, and knows that none comes or goes.
+  package func hide(_ key: MemoryView, version: UInt64) -> Bool { list.hides(key, version: version) }
 
   /// Whether a later one is known that has the same prefix.
   func hasLater(_ barrier: Barrier) -> Bool { owned.withLock { $0.later[barrier.prefix] ?? 0 > barrier.version } }

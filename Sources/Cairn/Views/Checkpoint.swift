@@ -42,7 +42,7 @@ package struct CheckpointHeader: Equatable {
 
   package enum Features {
     /// There are barriers.
-    package static let barriers: UInt64 = 1
+    package static let barriers: UInt64 = 1 << 1
   }
 
   package var deadlinesOffset: Int { segmentsOffset + segmentCount * Self.segmentBytes }

@@ -19,15 +19,17 @@ struct CheckpointCheck: LogVisitor {
   private let keepsEntries: Bool
   /// Slots of segments of the table that are gone.
   private let goneSlots: Set<UInt64>
-  private(set) var findings = Findings()
+  var findings = Findings()
   /// Entries of each shard, ascending: by fingerprint, that is.
-  private var entries: [[UInt64]] = []
+  var entries: [[UInt64]] = []
   /// For each of them, what is left of its key's hash once its record has been met; 0 before.
-  private var seen: [[UInt32]] = []
+  var seen: [[UInt32]] = []
   private var pending: [Operation] = []
   /// Keys whose newest record must still come, and where the last one was.
-  private var awaited: [UInt64: LogPlace] = [:]
+  var awaited: [UInt64: LogPlace] = [:]
   private(set) var entryCount = 0
+  /// Of the log.
+  private var barriers: [Barrier] = []
 
   private struct Operation {
     let hash: UInt64
@@ -43,7 +45,7 @@ struct CheckpointCheck: LogVisitor {
     goneSlots = Set(checkpoint.segments.filter { list.isGone($0.number) }.map(\.slot))
   }
 
-  private mutating func note(_ message: String, _ offset: Int, _ file: String? = nil) {
+  mutating func note(_ message: String, _ offset: Int, _ file: String? = nil) {
     findings.add(Finding(.damaged, message, file: file ?? checkpoint.path, at: offset))
   }
 
@@ -132,6 +134,7 @@ struct CheckpointCheck: LogVisitor {
 
   mutating func add(_ record: LogRecord, segment: UInt64) {
     let header = record.header
+    if header.isBarrier { return barriers.append(Barrier(prefix: record.key.array(), version: record.version)) }
     // What comes later is replayed, and concerns the checkpoint only where it makes up for what is gone.
     if header.sequence > checkpoint.header.endSequence && goneSlots.isEmpty { return }
     pending.append(
@@ -148,7 +151,7 @@ struct CheckpointCheck: LogVisitor {
   mutating func drop() { pending.removeAll(keepingCapacity: true) }
 
   mutating func restart() {
-    (pending, awaited) = ([], [:])
+    (pending, awaited, barriers) = ([], [:], [])
     seen = entries.map { [UInt32](repeating: 0, count: $0.count) }
   }
 
@@ -196,7 +199,7 @@ struct CheckpointCheck: LogVisitor {
   }
 
   /// Where an entry stands in the file.
-  private func offset(of entry: UInt64, _ number: Int) -> Int {
+  func offset(of entry: UInt64, _ number: Int) -> Int {
     let shard = checkpoint.shards[number]
     guard let view = try? checkpoint.window.bytes(at: shard.offset, shard.buckets * 64) else { return shard.offset }
     for at in stride(from: 0, to: view.count, by: 8) where view.load(at, as: UInt64.self) == entry {
@@ -209,9 +212,13 @@ struct CheckpointCheck: LogVisitor {
   ///
   /// - Parameter isLogWhole: whether all of it could be; if not, what seems to be missing may have been removed in the
   ///   part that could not be read.
-  mutating func finish(_ store: StoreDirectory, isLogWhole: Bool) {
+  mutating func finish(_ store: StoreDirectory, isLogWhole: Bool) throws(StoreError) {
+    let all = barriers + checkpoint.barriers
+    if isLogWhole && !all.isEmpty { try checkHidden(store, all) }
     for number in entries.indices where seen[number].contains(0) {
       for (index, entry) in entries[number].enumerated() where seen[number][index] == 0 {
+        // What barriers hide is not written again when its segment goes.
+        if isGone(entry) && !all.isEmpty { continue }
         let what =
           isGone(entry) ? "to a segment that is gone, and nothing has replaced it" : "to no valid record of its key"
         note("an entry of shard \(number) leads \(what)", offset(of: entry, number))

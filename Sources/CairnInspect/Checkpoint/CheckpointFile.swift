@@ -6,6 +6,7 @@ struct CheckpointFile {
   let header: CheckpointHeader
   let shards: [CheckpointShard]
   let segments: [CheckpointSegment]
+  let barriers: [Barrier]
   let window: FileWindow
 
   /// SPEC 5.2, 5.4.
@@ -56,7 +57,7 @@ struct CheckpointFile {
     guard header.store == store.header.identifier, header.hashSeed == store.header.hashSeed else {
       return .ignored(Finding(.note, "the checkpoint belongs to another store and is not used", file: path))
     }
-    guard header.features == 0 else {
+    guard header.features & ~CheckpointHeader.Features.barriers == 0 else {
       return .ignored(Finding(.note, "the checkpoint has features of a newer version and is not used", file: path))
     }
     guard header.fileByteCount == window.byteCount, header.segmentsOffset >= CheckpointHeader.bucketsStart else {
@@ -81,7 +82,9 @@ struct CheckpointFile {
     guard segments.last?.number == header.endSegment else {
       throw damaged("the table of segments does not end where the checkpoint does", at: header.segmentsOffset)
     }
-    let checkpoint = CheckpointFile(path: path, header: header, shards: shards, segments: segments, window: window)
+    let checkpoint = CheckpointFile(
+      path: path, header: header, shards: shards, segments: segments, barriers: try loadBarriers(window, header, path),
+      window: window)
     return checkpoint.fitted(to: store, try store.segments())
   }
 
@@ -103,6 +106,23 @@ struct CheckpointFile {
     return (0..<header.segmentCount).map {
       CheckpointSegment(decoding: table.slice($0 * entryBytes, entryBytes))
     }
+  }
+
+  private static func loadBarriers(
+    _ window: FileWindow, _ header: CheckpointHeader, _ path: String
+  ) throws(StoreError) -> [Barrier] {
+    if header.barriersByteCount == 0 { return [] }
+    guard let table = try window.bytes(at: header.barriersOffset, header.barriersByteCount),
+      table.hash(seed: 0) == header.barriersChecksum
+    else {
+      throw StoreError.damaged("the table of barriers fails its checksum", file: path, at: header.barriersOffset)
+    }
+    guard
+      let barriers = CheckpointBarriers.decode(table, count: header.barrierCount, versionsTo: header.startSequence)
+    else {
+      throw StoreError.damaged("the table of barriers has an impossible entry", file: path, at: header.barriersOffset)
+    }
+    return barriers
   }
 
   /// Whether it was written for the log that is there.

@@ -78,6 +78,14 @@ struct KeyTable<Value> {
     }
   }
 
+  mutating func update(_ change: (_ key: MemoryView, _ value: inout Value) -> Void) {
+    for number in values.indices {
+      var value = values[number]
+      withBytes { change(key(number, in: $0), &value) }
+      values[number] = value
+    }
+  }
+
   /// The numbers of some keys in the order of the keys' bytes.
   func sorted(where isWanted: (Value) -> Bool) -> [Int] {
     let wanted = values.indices.filter { isWanted(values[$0]) }

@@ -11,11 +11,25 @@ package enum KeyFilter: Sendable {
   func matches(_ key: MemoryView) -> Bool {
     switch self {
     case .all: return true
-    case .prefix(let prefix):
-      return key.count >= prefix.count && key.slice(0, prefix.count).isEqual(to: unsafe MemoryView(prefix.span.bytes))
+    case .prefix(let prefix): return key.starts(with: unsafe MemoryView(prefix.span.bytes))
     case .glob(let glob): return glob.matches(key.array())
     case .key(let wanted): return key.isEqual(to: unsafe MemoryView(wanted.span.bytes))
     }
+  }
+
+  /// Whether some of these keys may begin with a prefix.
+  func concerns(prefix: [UInt8]) -> Bool {
+    switch self {
+    case .all: true
+    case .prefix(let wanted): wanted.starts(with: prefix) || prefix.starts(with: wanted)
+    case .glob(let glob): glob.prefix.starts(with: prefix) || prefix.starts(with: glob.prefix)
+    case .key(let key): key.starts(with: prefix)
+    }
+  }
+
+  /// Whether a record is about one of these keys.
+  func concerns(_ record: LogRecord) -> Bool {
+    record.header.isBarrier ? concerns(prefix: record.key.array()) : matches(record.key)
   }
 }
 
@@ -33,7 +47,8 @@ struct LiveEntries: LogVisitor {
     let version: UInt64
     /// Milliseconds since 1970; `.max`: never.
     let deadline: Int64
-    let isPut: Bool
+    /// Whether it gives its key a value, which nothing has hidden.
+    var isPut: Bool
 
     var place: LogPlace { LogPlace(segment: segment, offset: offset) }
 
@@ -57,6 +72,7 @@ struct LiveEntries: LogVisitor {
   private(set) var table: KeyTable<Location>
   /// Of the batch that is being read.
   private var pending: [(key: [UInt8], location: Location)] = []
+  private var barriers: (pending: [Barrier], all: [Barrier]) = ([], [])
 
   init(_ filter: KeyFilter) throws(StoreError) {
     self.filter = filter
@@ -65,6 +81,10 @@ struct LiveEntries: LogVisitor {
 
   mutating func add(_ record: LogRecord, segment: UInt64) throws(StoreError) {
     let key = record.key
+    if record.header.isBarrier {
+      barriers.pending.append(Barrier(prefix: key.array(), version: record.version))
+      return
+    }
     guard filter.matches(key) else { return }
     let location = Location(record, segment: segment)
     if pending.isEmpty && record.header.flags & RecordHeader.Flags.moreFollows == 0 {
@@ -77,9 +97,28 @@ struct LiveEntries: LogVisitor {
   mutating func commit() throws(StoreError) {
     for (key, location) in pending { try table.set(location, for: unsafe MemoryView(key.span.bytes)) }
     pending.removeAll(keepingCapacity: true)
+    barriers.all += barriers.pending
+    barriers.pending.removeAll()
   }
 
-  mutating func drop() { pending.removeAll(keepingCapacity: true) }
+  mutating func drop() {
+    pending.removeAll(keepingCapacity: true)
+    barriers.pending.removeAll()
+  }
+
+  mutating func finish() { table.hide(behind: barriers.all) }
 
   mutating func restart() throws(StoreError) { self = try LiveEntries(filter) }
+}
+
+extension KeyTable<LiveEntries.Location> {
+  /// What barriers hide is not there. Only when all of them are known: a version tells which are newer, not a place.
+  mutating func hide(behind barriers: [Barrier]) {
+    if barriers.isEmpty { return }
+    let all = Barriers()
+    all.add(barriers, keepingAll: false)
+    update { key, location in
+      if location.isPut && all.hide(key, version: location.version) { location.isPut = false }
+    }
+  }
 }

@@ -179,6 +179,7 @@ extension HexDump {
     case RecordHeader.Kind.delete: "remove"
     case RecordHeader.Kind.seal: "seal"
     case RecordHeader.Kind.link: "link"
+    case RecordHeader.Kind.barrier: "barrier"
     case RecordHeader.Kind.dictionary: "129, dictionary"
     case RecordHeader.Kind.earlier: "130, earlier version"
     default: "\(kind), of a newer version" + (kind & RecordHeader.Kind.skippable != 0 ? ", may be skipped" : "")
@@ -235,6 +236,11 @@ extension HexDump {
     try addNumber("table offset", 144)
     add("table checksum", 152, 8, String(hex: try word(152)))
     add("features", 160, 8, String(hex: try word(160)))
+    try addNumber("deadlines", 168)
+    add("deadlines checksum", 176, 8, String(hex: try word(176)))
+    try addNumber("barriers", 184)
+    try addNumber("barriers: bytes", 192)
+    add("barriers checksum", 200, 8, String(hex: try word(200)))
     try addChecksum(4088, try window.bytes(at: 0, 4088)?.hash(seed: 0))
   }
 

@@ -171,7 +171,7 @@ private struct RecordLines: LogVisitor {
   private static let valueCharacters = 60
 
   mutating func add(_ record: LogRecord, segment: UInt64) throws(StoreError) {
-    guard record.header.sequence >= first, filter.matches(record.key) else { return }
+    guard record.header.sequence >= first, filter.concerns(record) else { return }
     pending += line(try decompressed(record, segment), segment).utf8
     last = max(last, record.header.sequence)
   }
@@ -229,7 +229,7 @@ private struct RecordLines: LogVisitor {
           bytes += ", \"replacedBy\": \(replacement.version), \"replaced\": \(replacement.time)".utf8
         }
         if isBatched { bytes += ", \"moreFollows\": true".utf8 }
-        if values && header.kind != RecordHeader.Kind.delete && header.isUnderstood {
+        if values && record.hasValue && header.isUnderstood {
           // Without it where it is damaged.
           if let value = value(of: record) {
             bytes += ", ".utf8
@@ -247,7 +247,7 @@ private struct RecordLines: LogVisitor {
       text += (kind(record) + (reason(record).map { ", " + $0 } ?? "")).padded(to: 13)
       guard record.hasKey else { return text.trimmingEnd() + "\n" }
       text += " \(right(header.keyByteCount, 5)) \(right(record.valueByteCount, 9))  "
-      text += Escaping.text(record.key.array())
+      text += header.isBarrier ? Escaping.text(record.key.array()) + "*" : Escaping.text(record.key.array())
       if let deadline = record.deadline { text += "  until \(Timestamp.text(milliseconds: deadline))" }
       if record.isMoved { text += "  (moved, version \(record.version))" }
       if record.isEarlier { text += "  (version \(record.version)" }
@@ -256,7 +256,7 @@ private struct RecordLines: LogVisitor {
       }
       if record.isEarlier { text += ")" }
       if isBatched { text += "  (the batch goes on)" }
-      if values && header.kind != RecordHeader.Kind.delete { text += "  " + shortValue(record) }
+      if values && record.hasValue { text += "  " + shortValue(record) }
       return text + "\n"
     }
   }
@@ -283,6 +283,7 @@ private struct RecordLines: LogVisitor {
     switch record.header.kind {
     case RecordHeader.Kind.put: return "put"
     case RecordHeader.Kind.delete: return "remove"
+    case RecordHeader.Kind.barrier: return "invalidate"
     case RecordHeader.Kind.link: return "link"
     case RecordHeader.Kind.seal: return "seal"
     case RecordHeader.Kind.dictionary: return "dictionary"

@@ -66,12 +66,15 @@ protocol LogVisitor {
   mutating func drop()
   /// A record that is no operation.
   mutating func mark(_ record: LogRecord, segment: UInt64) throws(StoreError)
+  /// All of the log has been read.
+  mutating func finish()
   /// The log is read from its beginning again: nothing counts of what was told before.
   mutating func restart() throws(StoreError)
 }
 
 extension LogVisitor {
   mutating func mark(_ record: LogRecord, segment: UInt64) throws(StoreError) {}
+  mutating func finish() {}
 }
 
 /// Where the log is read only for itself.

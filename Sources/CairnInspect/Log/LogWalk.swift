@@ -86,7 +86,10 @@ struct LogWalk<Visitor: LogVisitor> {
   /// - Throws: `.historyGone` if a writer takes segments away faster than they are read.
   mutating func run() throws(StoreError) {
     for _ in 1..<Self.attempts {
-      do throws(StoreError) { return try runOnce() } catch {
+      do throws(StoreError) {
+        try runOnce()
+        return visitor.finish()
+      } catch {
         guard error.code == .historyGone else { throw error }
         list = try store.segments(isHolding: true)
         (report, cursor, unused, byteCounts) = (LogReport(), Cursor(), [], (0, 0))
@@ -94,6 +97,7 @@ struct LogWalk<Visitor: LogVisitor> {
       }
     }
     try runOnce()
+    visitor.finish()
   }
 
   private mutating func runOnce() throws(StoreError) {
@@ -317,8 +321,9 @@ struct LogWalk<Visitor: LogVisitor> {
     guard header.sequence == cursor.sequence &+ 1 else {
       return refuse("an operation has the sequence \(header.sequence) where \(cursor.sequence &+ 1) is due")
     }
-    guard header.keyByteCount > 0, header.hasItsFields else {
-      return refuse("a record has no key, or not its fields")
+    guard header.hasItsParts else { return refuse("a record has no key, or not its fields") }
+    guard !header.isBarrier || header.isUnderstoodBarrier else {
+      throw unknown("an invalidation of another form", record, reader)
     }
     guard record.hasPossibleVersion else {
       return refuse("a record has the version \(record.version), which it cannot have")

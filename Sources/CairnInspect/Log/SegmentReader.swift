@@ -16,9 +16,11 @@ struct LogRecord {
   var storedValue: MemoryView { bytes.slice(header.valueOffset, header.valueByteCount) }
   var value: MemoryView { decompressed ?? storedValue }
   var isCompressed: Bool {
-    (header.kind == RecordHeader.Kind.put || isEarlier) && header.codec == RecordHeader.Codec.zstd
+    hasValue && header.codec == RecordHeader.Codec.zstd
   }
-  /// Whether it is about a key.
+  /// Of a put, now or earlier.
+  var hasValue: Bool { header.kind == RecordHeader.Kind.put || isEarlier }
+  /// Whether it is about a key, or about all that begin with it.
   var hasKey: Bool { header.isOperation || isEarlier }
   /// An earlier version of an entry (SPEC 4.7).
   var isEarlier: Bool { header.isEarlier }

@@ -17,6 +17,7 @@ package struct Salvage {
 
   let store: StoreDirectory
   private(set) var table: KeyTable<LiveEntries.Location>
+  private var barriers: [Barrier] = []
   /// Of segments whose headers may be damaged.
   private(set) var salts: [UInt64: UInt64] = [:]
   package private(set) var skipped: [Skipped] = []
@@ -64,6 +65,8 @@ package struct Salvage {
         note(store.filePath(name), 0..<byteCount, finding.message)
       }
     }
+    // Those that only the checkpoint still tells of: what they hide may be there.
+    table.hide(behind: barriers + ((try? CheckpointFile.load(store).file?.barriers) ?? []))
     for number in covered.keys.sorted() where !list.numbers.contains(number) && !list.isGone(number) {
       let what = list.finding == nil ? "a segment is missing" : "a segment is missing, or has been compacted"
       note(store.filePath(SegmentHeader.name(number)), 0..<0, what)
@@ -158,8 +161,12 @@ package struct Salvage {
       }
       return note(path, range, "a record of the kind \(header.kind), of a newer version")
     }
-    guard header.keyByteCount > 0, header.hasItsFields, record.hasPossibleVersion else {
+    guard header.hasItsParts, record.hasPossibleVersion else {
       return note(path, range, "a record has no key, not its fields, or a version that it cannot have")
+    }
+    if header.isBarrier {
+      guard header.isUnderstoodBarrier else { return note(path, range, "an invalidation of a newer version") }
+      return barriers.append(Barrier(prefix: record.key.array(), version: record.version))
     }
     if let known = table.number(of: record.key), table.values[known].sequence > header.sequence { return }
     try table.set(LiveEntries.Location(record, segment: segment), for: record.key)

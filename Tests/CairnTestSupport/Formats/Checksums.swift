@@ -61,8 +61,16 @@ public enum Checksums {
       store(hash(bytes, Int(offset)..<Int(offset) + buckets * 64), &bytes, place + 16)
     }
     store(hash(bytes, 4096..<start), &bytes, 136)
-    let table = ForgedSegment.word(bytes, 144)
-    if table <= UInt64(bytes.count) { store(hash(bytes, Int(table)..<bytes.count), &bytes, 152) }
+    // The tables stand behind each other: of segments, of deadlines, of barriers.
+    var table = Int(clamping: ForgedSegment.word(bytes, 144))
+    let segments = Int(ForgedSegment.word(bytes, 132) & 0xFFFF_FFFF)
+    let deadlines = Int(clamping: ForgedSegment.word(bytes, 168))
+    for (byteCount, at) in [(segments * 56, 152), (deadlines.multipliedReportingOverflow(by: 24).partialValue, 176)] {
+      guard byteCount >= 0, table <= bytes.count, byteCount <= bytes.count - table else { break }
+      store(hash(bytes, table..<table + byteCount), &bytes, at)
+      table += byteCount
+    }
+    if bytes[160] & 2 != 0, table <= bytes.count { store(hash(bytes, table..<bytes.count), &bytes, 200) }
     store(hash(bytes, 0..<4088), &bytes, 4088)
     return bytes
   }

@@ -125,6 +125,10 @@ public struct ForgedSegment: Sendable {
     Record(sequence: sequence, kind: 2, key: Array(key.utf8))
   }
 
+  public static func barrier(_ sequence: UInt64, _ prefix: String) -> Record {
+    Record(sequence: sequence, kind: 6, key: Array(prefix.utf8))
+  }
+
   /// The record as compaction writes it once more.
   public static func moved(_ record: Record, to sequence: UInt64) -> Record {
     var record = record

@@ -111,11 +111,14 @@ extension FormatCase {
   }
 
   /// Lets the engine go on in a store, and write a checkpoint.
-  private static func checkpointed(_ files: [String: [UInt8]], _ path: String, session: Int) throws {
+  static func checkpointed(
+    _ files: [String: [UInt8]], _ path: String, session: Int, isCompacting: Bool = true
+  ) throws {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
     for (name, bytes) in files { try Files.write(bytes, to: path + "/" + name) }
     var options = options(session: session)
     options.checkpointInterval = 1
+    options.compaction.isAutomatic = isCompacting
     let store = try Store.open(at: path, options: options)
     try store.put("in the session after", for: "j")
     try store.close()
