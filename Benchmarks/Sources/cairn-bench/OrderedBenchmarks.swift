@@ -13,7 +13,7 @@ func benchmarkOrdered(_ report: inout Report, _ folder: String) throws {
   var options = Store.Options(.createIfMissing, durability: .relaxed)
   options.views = [OrderedKeys()]
   let store = try Store.open(at: path, options: options)
-  try fillOrdered(store, users)
+  try fillUsers(store, users)
   let ordered = store.views[0] as! OrderedKeys
   let overhead = Double(ordered.memoryByteCount - count * userKey(0, 0).count) / Double(count)
   report.row(
@@ -21,31 +21,25 @@ func benchmarkOrdered(_ report: inout Report, _ folder: String) throws {
   try measureRanges(&report, store, users)
   let closing = try nanoseconds(per: 1) { try store.close() }
   report.row("close, keys kept", "\(String(closing / 1e6, digits: 0)) ms")
-  options.views = []
-  let plain = try interleaved(
-    9, [{ try nanoseconds(per: 1) { try Store.open(at: path, options: options).close() } }])[0]
-  options.views = [OrderedKeys()]
-  let opening = try interleaved(
-    9,
-    [
-      {
-        options.views = [OrderedKeys()]
-        return try nanoseconds(per: 1) { try Store.open(at: path, options: options).close() }
-      }
-    ])[0]
+  func open(_ views: [any StoreView]) throws -> Double {
+    options.views = views
+    return try nanoseconds(per: 1) { try Store.open(at: path, options: options).close() }
+  }
+  let openings = try interleaved(9, [{ try open([]) }, { try open([OrderedKeys()]) }])
   report.row(
     "open and close, clean, without and with them",
-    "\(String(plain.median / 1e6, digits: 1)), \(String(opening.median / 1e6, digits: 1)) ms")
+    "\(String(openings[0].median / 1e6, digits: 1)), \(String(openings[1].median / 1e6, digits: 1)) ms")
   try measureBuilding(&report, path, count)
   removeTree(path)
 }
 
-private func userKey(_ user: Int, _ number: Int) -> String {
+func userKey(_ user: Int, _ number: Int) -> String {
   let (user, number) = (String(1_000_000 + user).dropFirst(), String(100 + number).dropFirst())
   return "user:\(user):\(number)"
 }
 
-private func fillOrdered(_ store: Store, _ users: Int) throws {
+/// In random order.
+func fillUsers(_ store: Store, _ users: Int) throws {
   var random = Random(state: 1)
   for number in (0..<100).shuffled(using: &random) {
     let order = (0..<users).shuffled(using: &random)
