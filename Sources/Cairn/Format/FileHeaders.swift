@@ -33,6 +33,13 @@ package enum FormatVersion {
     view.store(UInt32(byteCount), at: 20)
   }
 
+  /// Whether it is a whole header of this version that ends with its checksum. For files that are not used otherwise.
+  static func isWhole(_ view: MemoryView, magic: (UInt64, UInt64), byteCount: Int) -> Bool {
+    view.count >= byteCount && view.load(0, as: UInt64.self) == magic.0 && view.load(8, as: UInt64.self) == magic.1
+      && view.load(16, as: UInt16.self) == major && view.load(20, as: UInt32.self) == UInt32(byteCount)
+      && view.load(byteCount - 8, as: UInt64.self) == view.slice(0, byteCount - 8).hash(seed: 0)
+  }
+
   /// What must be right before the checksum is looked at: where that stands depends on it.
   static func check(
     _ view: MemoryView, magic: (UInt64, UInt64), byteCount: Int, what: String, file: String

@@ -60,11 +60,7 @@ package struct ViewHeader: Equatable {
 
   /// `nil` if it is not a whole header of this format version.
   package init?(decoding view: MemoryView) {
-    guard view.count >= Self.byteCount, view.load(0, as: UInt64.self) == Magic.view.0,
-      view.load(8, as: UInt64.self) == Magic.view.1, view.load(16, as: UInt16.self) == FormatVersion.major,
-      view.load(20, as: UInt32.self) == UInt32(Self.byteCount),
-      view.load(Self.byteCount - 8, as: UInt64.self) == view.slice(0, Self.byteCount - 8).hash(seed: 0)
-    else { return nil }
+    guard FormatVersion.isWhole(view, magic: Magic.view, byteCount: Self.byteCount) else { return nil }
     store = StoreIdentifier(low: view.load(24, as: UInt64.self), high: view.load(32, as: UInt64.self))
     version = view.load(40, as: UInt32.self)
     sequence = view.load(48, as: UInt64.self)

@@ -81,10 +81,7 @@ package struct CheckpointHeader: Equatable {
 
   /// `nil` if it is not a whole header of this version.
   package init?(decoding view: MemoryView) {
-    guard view.count >= Self.byteCount, view.load(0, as: UInt64.self) == Magic.checkpoint.0,
-      view.load(8, as: UInt64.self) == Magic.checkpoint.1, view.load(16, as: UInt16.self) == FormatVersion.major,
-      view.load(20, as: UInt32.self) == UInt32(Self.byteCount),
-      view.load(Self.byteCount - 8, as: UInt64.self) == view.slice(0, Self.byteCount - 8).hash(seed: 0),
+    guard FormatVersion.isWhole(view, magic: Magic.checkpoint, byteCount: Self.byteCount),
       view.load(128, as: UInt32.self) == UInt32(HashIndex.shards),
       let startOffset = Int(exactly: view.load(64, as: UInt64.self)),
       let endOffset = Int(exactly: view.load(88, as: UInt64.self)),
