@@ -440,7 +440,7 @@ class Log:
                 return f"sequence {record.sequence} where {self.sequence + 1} is due"
             if not record.key and record.kind != 6 or len(record.fields) < record.fields_length:
                 return "no key, or not its fields"
-            if record.kind == 6 and (record.value_length or record.codec or not record.is_understood):  # F1-BAR-002
+            if record.kind == 6 and (record.value_length or record.codec or record.flags & 2 or not record.is_understood):  # F1-BAR-002
                 raise NotSupported(f"{segment.path} at byte {record.at}: a barrier of another form")
             if not 1 <= record.version <= record.sequence:  # F1-REC-023
                 return f"version {record.version}"
@@ -559,7 +559,7 @@ class Checkpoint:
 
     @staticmethod
     def are_barriers(table, data):
-        """Section 5.5."""
+        """Section 5.3."""
         at = count = 0
         while at + 16 <= len(table):
             version, length = struct.unpack_from("<QQ", table, at)

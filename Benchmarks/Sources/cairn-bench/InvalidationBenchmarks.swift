@@ -2,7 +2,8 @@ import BenchmarkSupport
 import Cairn
 import Glibc
 
-/// Invalidation: what it costs to hide entries with one record, what reads pay meanwhile, and how fast entries are found.
+/// Invalidation: what it costs to hide entries with one record, what reads pay meanwhile, and how fast the entries are
+/// found.
 func benchmarkInvalidation(_ report: inout Report, _ folder: String) throws {
   let users = 10_000
   let count = users * 100

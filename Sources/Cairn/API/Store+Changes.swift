@@ -164,8 +164,8 @@ extension Engine {
     guard let gap, history >= gap.lowerBound else { return }
     throw StoreError(
       .historyGone,
-      "removes up to the sequence \(history) are no longer in the log; changes from \(gap.lowerBound) on "
-        + "were asked for", file: directory.path)
+      "removes or invalidations up to the sequence \(history) are no longer in the log; changes from "
+        + "\(gap.lowerBound) on were asked for", file: directory.path)
   }
 
   /// What has been moved of the operations in `gap`, the last one first: in segments from that one on.
@@ -248,7 +248,7 @@ extension Engine {
 }
 
 extension Store {
-  /// The puts and removes after a sequence, in order: all there are, and later those that follow.
+  /// The puts, removes and invalidations after a sequence, in order: all there are, and later those that follow.
   ///
   /// Where the log has been compacted, puts and removes are left out whose key was changed again later, and what is
   /// left of a batch comes as single changes. Who has applied all has the entries of the store all the same.

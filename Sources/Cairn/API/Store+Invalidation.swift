@@ -5,15 +5,18 @@ extension Store {
   /// survives crashes and compaction as a remove does. Their space comes back as compaction passes, which first has to
   /// find them: until then ``Statistics/liveEntries`` counts them, and ``Statistics/barriers`` is not 0.
   ///
-  /// A store that keeps earlier versions (``Options/keepVersions``) removes the keys one by one, in several commits.
+  /// A store that keeps earlier versions (``Options/keepVersions``) removes each of the keys that it finds by itself,
+  /// some thousands in a batch.
   ///
   /// - Parameters:
   ///   - prefix: 0 to ``Limits/keyBytes`` bytes; none: all entries.
   ///   - durability: as of a put.
-  /// - Returns: the sequence of the newest operation then: no entry with the prefix has a version up to it any more.
+  /// - Returns: its sequence (of a store that keeps earlier versions, the newest one before): no entry with the prefix
+  ///   has a version up to it any more.
   /// - Throws: `.keyTooLong`; as ``put(_:for:expires:durability:)``.
-  /// - Complexity: one record. Reads take some ns more as long as there are barriers. Of 256 barriers, the next one
-  ///   waits until all entries that they hide have been found: a walk through all of the index.
+  /// - Complexity: one record. Reads take some ns more as long as there are barriers. Where there are 256, the next one
+  ///   waits until all entries that they hide have been found: a walk through all of the index that looks at the key of
+  ///   each record, as the background does a while after each invalidation.
   @discardableResult
   public func invalidate<Key: ByteLending & ~Copyable & ~Escapable>(
     prefix: borrowing Key, durability: Durability? = nil
@@ -35,8 +38,8 @@ extension Store {
         .keyTooLong, "a prefix is at most \(Limits.keyBytes) bytes long, and this one has \(prefix.count)",
         keyPrefix: prefix.prefix())
     }
-    try engine.limitBarriers()
     if engine.keepsVersions { return try removeAll(prefix, durability) }
+    try engine.limitBarriers()
     let outcome = try engine.commit(
       Operation(
         kind: .invalidate, key: prefix, value: .empty, deadline: nil, condition: .none, batch: .empty, batchCount: 0,
@@ -48,18 +51,23 @@ extension Store {
   private static let removedAtOnce = 4096
 
   private func removeAll(_ prefix: MemoryView, _ durability: Durability) throws(StoreError) -> UInt64 {
+    try engine.checkWritable()
+    let sequence = lastSequence
     var keys: [[UInt8]] = []
+    var failure: StoreError?
     do {
       try forEachKey { entry in
         if MemoryView(entry.key).starts(with: prefix) { keys.append(MemoryView(entry.key).array()) }
         return true
       }
-    } catch { throw error as? StoreError ?? StoreError(.system, "the keys cannot be read") }
+    } catch { failure = error as? StoreError ?? StoreError(.system, "the keys cannot be read") }
+    // What is damaged is told, and keeps nobody from removing the rest.
     for start in stride(from: 0, to: keys.count, by: Self.removedAtOnce) {
       try write(durability: durability) { (batch) throws(StoreError) in
         for key in keys[start..<min(start + Self.removedAtOnce, keys.count)] { try batch.remove(key) }
       }
     }
-    return lastSequence
+    if let failure { throw failure }
+    return sequence
   }
 }

@@ -40,6 +40,8 @@ struct CompactionPlan {
   let segmentBytes: Int
   /// Removes that come after this one are kept.
   let checkpointSequence: UInt64
+  /// Barriers (their versions) of which what they hide may count as live here.
+  var barriers: Set<UInt64> = []
 
   /// What a round moves at most, so that it does not need much more space than it gives back; one segment may be more.
   private var roundBytes: Int { max(segmentBytes, min(64 << 20, liveBytes / 8)) }

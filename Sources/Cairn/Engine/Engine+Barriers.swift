@@ -6,7 +6,7 @@ internal import Synchronization
 /// time later, when compaction looks for something to do: of that the log says nothing, as the barrier has said it
 /// already. A checkpoint tells of the barriers of which that has not been done.
 ///
-/// - A record of which a barrier says that it is hidden stands before that barrier: compaction moves none.
+/// - A record that a barrier hides stands before that barrier: compaction moves none.
 /// - The record of a barrier stays in the log as long as what it hides does, as that of a remove.
 /// - A checkpoint that was written before may lead to entries whose segments have been compacted away, with nothing in
 ///   the log to replace them: opening takes these out (`Recovery.dropEntriesOfGone`).
@@ -30,14 +30,17 @@ extension Engine {
     return list.hides(record.key, version: record.version)
   }
 
-  /// With the turn: from now on readers do not see what it hides.
+  /// With the turn: from now on readers do not see what it hides. (Within a batch, which nobody writes, a moment before
+  /// the rest of that.)
   func publishBarrier(_ operation: StagedOperation) {
     removeBytes.add(Int64(operation.byteCount), at: HashIndex.Entry.slot(operation.entry))
     // A follower meets what was moved too, and has met it before.
     guard let record = index.record(operation.entry, verifying: false), record.version == record.header.sequence
     else { return }
     let barrier = Barrier(prefix: operation.key.array(), version: record.version)
-    barriers.add([barrier], keepingAll: hasSnapshots.load(ordering: .relaxed))
+    change { () throws(StoreError) in
+      try barriers.add([barrier], keepingAll: hasSnapshots.load(ordering: .relaxed))
+    }
     for view in views {
       operation.key.lend {
         view.apply(EntryChange(.invalidate, key: $0, deadline: nil, isReplacing: false, replacedDeadline: nil))
@@ -46,13 +49,18 @@ extension Engine {
     if !isReadOnly && options.compaction.isAutomatic { wakeCompactor() }
   }
 
-  /// Without the turn, by who is about to add one.
-  func limitBarriers() throws(StoreError) {
-    try checkWritable()
-    if barriers.count >= Self.barriersMax { try carryOutBarriers() }
+  /// Memory for a few bytes each; without it the process cannot go on.
+  private func change(_ body: () throws(StoreError) -> Void) {
+    do throws(StoreError) { try body() } catch { preconditionFailure("out of memory") }
   }
 
   // MARK: Carrying them out
+
+  /// Without the turn, by who is about to add one.
+  func limitBarriers() throws(StoreError) {
+    try checkWritable()
+    if barriers.count >= Self.barriersMax { try carryOutBarriers(beyond: Self.barriersMax - 1) }
+  }
 
   /// In the background: if it is due.
   func carryOutBarriersIfDue() throws(StoreError) {
@@ -65,31 +73,34 @@ extension Engine {
   }
 
   /// Takes all that barriers hide out of the index, a little in each turn.
-  func carryOutBarriers() throws(StoreError) {
-    if barriers.count == 0 { return }
-    // What comes meanwhile waits for the next time.
-    let due = barriers.all
-    for shard in 0..<HashIndex.shards {
-      try verify(shard)
-      let hidden = try hidden(in: shard)
-      for start in stride(from: 0, to: hidden.count, by: Self.hiddenInTurn) {
-        try inTurnOfOpenStore {
-          for entry in hidden[start..<min(start + Self.hiddenInTurn, hidden.count)] { drop(entry) }
+  ///
+  /// - Parameter most: nothing is done if there are no more, by the time that others have done it.
+  func carryOutBarriers(beyond most: Int = 0) throws(StoreError) {
+    if barriers.count <= most { return }
+    try sweeping.withLock { _ throws(StoreError) in
+      if barriers.count <= most { return }
+      // What comes meanwhile waits for the next time.
+      let due = barriers.versions
+      for shard in 0..<HashIndex.shards {
+        try verify(shard)
+        let hidden = try hidden(in: shard)
+        for start in stride(from: 0, to: hidden.count, by: Self.hiddenInTurn) {
+          try inTurnOfOpenStore { drop(hidden[start..<min(start + Self.hiddenInTurn, hidden.count)]) }
         }
       }
+      try inTurnOfOpenStore { change { () throws(StoreError) in try barriers.remove(due) } }
     }
-    try inTurnOfOpenStore { barriers.remove(due) }
   }
 
   /// The same for who has the turn.
   func carryOutBarriersInTurn() throws(StoreError) {
     if barriers.count == 0 { return }
-    let due = barriers.all
+    let due = barriers.versions
     for shard in 0..<HashIndex.shards {
       try verifyInTurn(shard)
-      for entry in try hidden(in: shard) { drop(entry) }
+      drop(try hidden(in: shard)[...])
     }
-    barriers.remove(due)
+    change { () throws(StoreError) in try barriers.remove(due) }
   }
 
   private struct HiddenEntry {
@@ -107,46 +118,34 @@ extension Engine {
     var hidden: [HiddenEntry] = []
     for (number, entry) in entries.enumerated() {
       if number + 8 < entries.count { index.prefetchRecord(entries[number + 8]) }
-      // A damaged one stays what it is.
-      guard let record = index.record(entry, verifying: false), list.hides(record.key, version: record.version)
+      // A damaged one stays what it is: who asks for it is told so. Only what is to go is verified.
+      guard let found = index.record(entry, verifying: false), list.hides(found.key, version: found.version),
+        let record = index.record(entry, verifying: true)
       else { continue }
       hidden.append(HiddenEntry(entry: entry, hash: index.hash(record.key)))
     }
     return hidden
   }
 
-  /// With the turn: takes an entry out that a barrier hides, if it is still there.
-  private func drop(_ hidden: HiddenEntry) {
+  /// With the turn: takes entries out that a barrier hides, as far as they are still there.
+  private func drop(_ hidden: ArraySlice<HiddenEntry>) {
     let slot = gate.enter()
     defer { slot.leave() }
-    guard let position = index.locate(entry: hidden.entry, hash: hidden.hash),
-      let record = index.record(hidden.entry, verifying: false)
-    else { return }
-    drop(record, at: position, hash: hidden.hash)
-  }
-
-  /// Takes out of a shard that was built from all of the log what barriers hide that are not live any more: it has been
-  /// taken out before.
-  func dropCarriedOut(_ all: [Barrier], _ shard: Int, from fresh: HashIndex) {
-    let live = barriers.all
-    let others = Barriers()
-    others.add(all.filter { !live.contains($0) }, keepingAll: false)
-    if others.count == 0 { return }
-    var entries: [UInt64] = []
-    fresh.entries(of: shard, into: &entries)
-    for entry in entries {
-      guard let record = fresh.record(entry, verifying: false),
-        others.list.hides(record.key, version: record.version),
-        let position = fresh.locate(entry: entry, hash: fresh.hash(record.key))
+    for one in hidden {
+      guard let position = index.locate(entry: one.entry, hash: one.hash),
+        let record = index.record(one.entry, verifying: true)
       else { continue }
-      fresh.remove(position)
+      drop(record, at: position, hash: one.hash)
     }
   }
 
-  /// With the turn.
+  /// With the turn: one that a barrier hides.
   func drop(_ record: FoundRecord, at position: HashIndex.Position, hash: UInt64) {
-    guard let barrier = barriers.list.first(hiding: record.key, version: record.version) else { return }
-    keepHidden(record, hash: hash, since: barrier)
+    if hasSnapshots.load(ordering: .relaxed),
+      let barrier = barriers.list.first(hiding: record.key, version: record.version)
+    {
+      keepHidden(record, hash: hash, since: barrier)
+    }
     let byteCount = record.header.recordByteCount
     count(.liveEntries, -1)
     count(.hiddenEntries)
@@ -155,20 +154,38 @@ extension Engine {
     removeDeadline(of: record)
     index.remove(position)
   }
+
+  /// Takes out of a shard that was built from all of the log what barriers hide that have been carried out before. What
+  /// live ones hide stays until they are: it counts until then.
+  func dropCarriedOut(_ all: [Barrier], _ shard: Int, from fresh: HashIndex) throws(StoreError) {
+    let others = Barriers()
+    try others.add(all, keepingAll: false)
+    let live = barriers.list
+    if others.count == 0 { return }
+    var entries: [UInt64] = []
+    fresh.entries(of: shard, into: &entries)
+    for entry in entries {
+      guard let record = fresh.record(entry, verifying: false),
+        others.hide(record.key, version: record.version), !live.hides(record.key, version: record.version),
+        let position = fresh.locate(entry: entry, hash: fresh.hash(record.key))
+      else { continue }
+      fresh.remove(position)
+    }
+  }
 }
 
 extension Recovery {
   /// Takes entries out that lead to segments which compaction has taken away. All that counts in these has been
-  /// written once more, and was met in the log; what is left was hidden by a barrier.
-  func dropEntriesOfGone(_ checkpoint: CheckpointShards, _ engine: Engine) throws(StoreError) {
+  /// written once more, and was met in the log; what is left was hidden by a barrier. Looks at all of the index, but
+  /// only where there are barriers, and compaction came after the checkpoint.
+  func dropEntriesOfGone(_ checkpoint: CheckpointShards, _ engine: Engine) {
     let slots = Set(checkpoint.segments.filter { gone.range(of: $0.number) != nil }.map { Int($0.slot) })
     if slots.isEmpty || engine.barriers.count == 0 { return }
     let index = engine.index
     var entries: [UInt64] = []
     for shard in 0..<HashIndex.shards {
-      guard index.verify(shard) else {
-        throw StoreError.damaged("a shard of the checkpoint fails its checksum", file: CheckpointHeader.name)
-      }
+      // One that is damaged is built anew from the log when it is used, and has none of these then.
+      guard index.verify(shard) else { continue }
       index.entries(of: shard, into: &entries)
       for entry in entries where slots.contains(HashIndex.Entry.slot(entry)) {
         let hash = HashIndex.hash(shard: shard, fingerprint: HashIndex.Entry.fingerprint(entry))

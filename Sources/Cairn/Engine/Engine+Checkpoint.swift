@@ -255,7 +255,7 @@ extension Engine {
       }
     }
     try replay.finish()
-    dropCarriedOut(replay.barriers, shard, from: fresh)
+    try dropCarriedOut(replay.barriers, shard, from: fresh)
     // As a rule the same: a checksum that fits can be forged, and so can what the directory says.
     count(.liveEntries, fresh.count(of: shard) - index.count(of: shard))
     index.replace(shard, from: fresh)

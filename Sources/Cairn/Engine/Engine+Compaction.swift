@@ -21,9 +21,11 @@ extension Engine {
     let position = LogAddress.offset(published.load(ordering: .acquiring))
     sweepBook()
     // After the look at the segments: what stands in those that are sealed has been published by then, or never will
-    // be, so that an entry which the index does not have then is gone.
+    // be, so that an entry which the index does not have then is gone. So have the barriers that stand there, and what
+    // they hide has been taken off what counts as live if they are not among these any more.
     queue.take()
     let (deadlines, checkpointSequence, kept) = (deadlines, log.checkpointSequence, book.uses)
+    let barriers = barriers.versions
     queue.giveBack()
     let now = clock.now()
     // What has expired may have to be kept for a while.
@@ -31,18 +33,19 @@ extension Engine {
     return CompactionPlan(
       uses: segments.map { segment in
         let slot = SegmentTable.slot(segment.number)
+        // Taken off twice, in the worst case: see ``Replay/countedSequence``.
+        let live = max(0, Int(truncatingIfNeeded: liveBytes.load(slot)))
         return CompactionPlan.Use(
           number: segment.number, firstSequence: segment.firstSequence, byteCount: segment.end ?? position,
-          liveBytes: Int(truncatingIfNeeded: liveBytes.load(slot)),
-          expiredBytes: min(
-            deadlines.expiredBytes(slot: slot, at: over), Int(truncatingIfNeeded: liveBytes.load(slot))),
+          liveBytes: live, expiredBytes: min(deadlines.expiredBytes(slot: slot, at: over), live),
           keptBytes: kept[slot]?.byteCount ?? 0, keptPutBytes: kept[slot]?.putBytes ?? 0,
           growth: (kept[slot]?.puts ?? 0) * (8 + RecordHeader.replacementItemBytes),
           removeBytes: Int(truncatingIfNeeded: removeBytes.load(slot)),
           frameBytes: SegmentHeader.byteCount + Self.linkBytes + (isSealed(segment) ? Self.sealBytes : 0)
             + segment.dictionaryBytes,
           isMovable: segment.end != nil && segment.isMapped && state.unmovable[segment.number] == nil)
-      }, deadBytesMin: deadBytesMin, segmentBytes: options.segmentBytes, checkpointSequence: checkpointSequence)
+      }, deadBytesMin: deadBytesMin, segmentBytes: options.segmentBytes, checkpointSequence: checkpointSequence,
+      barriers: barriers)
   }
 
   private func isSealed(_ segment: SegmentCatalog.Segment) -> Bool {
@@ -230,18 +233,16 @@ extension Engine {
     try compacting.withLock { state throws(StoreError) in
       if !alive.isSet { throw deadError() }
       try completeBook()
-      // Before the look at what is live: what these hide may still count there.
-      let live = barriers.all
       let plan = compactionPlan(state)
       let victims = choose(plan)
       if victims.isEmpty { return false }
-      let hidingStart = plan.hidingStart(without: Set(victims))
+      let hiding = Hiding(start: plan.hidingStart(without: Set(victims)), live: plan.barriers)
       var moved: Set<UInt64> = []
       var history: UInt64 = 0
       for number in victims {
         guard let segment = segmentOfLog(number) else { continue }
         do throws(StoreError) {
-          try move(segment, anew, Hiding(start: hidingStart, live: live), history: &history, &state)
+          try move(segment, anew, hiding, history: &history, &state)
           moved.insert(number)
         } catch {
           guard error.code == .damaged || error.code == .unsupportedFormat, log.failure == nil else { throw error }

@@ -138,13 +138,15 @@ extension Engine {
       defer { slot.leave() }
       if !alive.isSet { throw deadError() }
       try verify(shard)
+      let barriers = barriers.list
       index.entries(of: shard, into: &entries)
       for entry in entries where !isEnough {
         sample.entries += 1
         // What is damaged, or of a newer version, is told to who asks for it. What is too long is not even read.
         guard let length = index.record(entry, verifying: false)?.header.valueByteCount,
           length <= Self.smallValueBytes, let record = index.record(entry, verifying: true),
-          record.header.kind == RecordHeader.Kind.put, record.header.isUnderstood
+          record.header.kind == RecordHeader.Kind.put, record.header.isUnderstood,
+          !barriers.hides(record.key, version: record.version)
         else { continue }
         _ = try? withValue(of: record) { add($0, to: &sample) }
       }

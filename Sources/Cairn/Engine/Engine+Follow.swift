@@ -83,6 +83,8 @@ extension Engine {
       now.news == nil || now.gone != gone ? try GoneSegments.read(in: directory, of: header.identifier) : nil
     let first = log.lastSequence
     repeat { try readOn() } while try advance()
+    // The writer does not tell when it has.
+    if barriers.count >= Self.barriersMax { try carryOutBarriersInTurn() }
     if let list { try forget(list) }
     heard.withLock { $0 = now }
     return log.lastSequence != first
@@ -133,6 +135,11 @@ extension Engine {
         sequence += 1
         guard header.sequence == sequence, header.hasItsParts else {
           throw .damaged("a record is not where it belongs", file: log.file?.path, at: record.offset)
+        }
+        guard !header.isBarrier || header.isUnderstoodBarrier else {
+          throw StoreError(
+            .unsupportedFormat, "the log holds an invalidation of another form, of a newer version",
+            file: log.file?.path, byteOffset: record.offset)
         }
         let operation = self.operation(record)
         if !operation.isBarrier { try verifyInTurn(HashIndex.shard(operation.hash)) }
@@ -283,13 +290,13 @@ extension Engine {
     snapshotsStart.store(fresh.counters.load(Counter.lastSequence.rawValue), ordering: .releasing)
     let before = index.loaded.withLock { $0 }
     // All of them as long as readers may meet entries of the one or of the other.
-    barriers.add(fresh.barriers.all, keepingAll: true)
+    try barriers.add(fresh.barriers.all, keepingAll: true)
     for shard in 0..<HashIndex.shards {
       let memory = index.memory[shard]
       index.replace(shard, from: fresh.index)
       if let memory { Reclaimer.shared.retire(memory, isLarge: false) }
     }
-    barriers.set(fresh.barriers.all)
+    try barriers.set(fresh.barriers.all)
     index.loaded.withLock { $0 = fresh.index.loaded.withLock { $0 } }
     if let before { Reclaimer.shared.retire(before) }
     for counter in [Counter.liveEntries, .lastSequence] {

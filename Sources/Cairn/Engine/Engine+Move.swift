@@ -20,8 +20,8 @@ extension Engine {
   struct Hiding {
     /// Those of versions up to this one hide nothing.
     let start: UInt64
-    /// Barriers whose entries counted as live when that was found.
-    let live: [Barrier]
+    /// Versions of barriers whose entries may have counted as live when that was found.
+    let live: Set<UInt64>
   }
 
   /// What is looked at, or moved, in one turn: so long a commit may have to wait (measured: 256 records, 60 µs).
@@ -249,11 +249,13 @@ extension Engine {
         .unsupportedFormat, "an invalidation of a newer version: its segment cannot be compacted",
         file: directory.path, byteOffset: offset)
     }
-    let prefix = memory.slice(offset + header.keyOffset, header.keyByteCount).array()
+    let prefix = memory.slice(offset + header.keyOffset, header.keyByteCount)
     let version = header.version(memory, at: offset)
-    let barrier = Barrier(prefix: prefix, version: version)
-    let isLive = hiding.live.contains(barrier) || barriers.all.contains(barrier)
-    if !isLive && (barriers.hasLater(barrier) || hidesNothing(version, hiding, &history)) { return }
+    // As a later one with the same prefix, or a live one with one that this begins with.
+    let isNeeded =
+      !barriers.hasLater(Barrier(prefix: prefix.array(), version: version))
+      && !barriers.list.hides(prefix, version: version)
+    guard isNeeded, hiding.live.contains(version) || !hidesNothing(version, hiding, &history) else { return }
     try stageMoved(candidate, memory, kind: RecordHeader.Kind.barrier, flags: 0, version: version)
   }
 

@@ -4,7 +4,8 @@
 /// was. Read by anybody; a part of the shards has a lock of its own.
 final class Overwritten: Sendable {
   struct Change {
-    /// Of the operation that changed the entry, or a later one of the same commit.
+    /// Of the operation that changed the entry, or a later one of the same commit; of the barrier that has hidden it
+    /// before that.
     let sequence: UInt64
     let entry: UInt64
     /// Of the change before that, of a key with the same hash.

@@ -116,9 +116,9 @@ struct Recovery {
     do throws(StoreError) {
       try readLog(from: start, offset, &cursor, &replay, &found)
       try replay.finish()
-      engine.barriers.add((checkpoint?.barriers ?? []) + replay.barriers, keepingAll: false)
+      try engine.barriers.add((checkpoint?.barriers ?? []) + replay.barriers, keepingAll: false)
       // Where something is damaged, what stands in the log may not have been met.
-      if let checkpoint, damage == nil { try dropEntriesOfGone(checkpoint, engine) }
+      if let checkpoint, damage == nil { dropEntriesOfGone(checkpoint, engine) }
     } catch {
       // Only replaying finds shards of the checkpoint damaged.
       isCheckpointDamaged = checkpoint != nil && error.code == .damaged

@@ -52,8 +52,10 @@ extension RecordHeader {
   @inline(__always)
   package var isBarrier: Bool { kind == Kind.barrier }
 
-  /// By prefix, and nothing else: what has a value says more.
-  package var isUnderstoodBarrier: Bool { valueByteCount == 0 && codec == Codec.none && isUnderstood }
+  /// By prefix, and nothing else: what has a value, or ends, says more.
+  package var isUnderstoodBarrier: Bool {
+    valueByteCount == 0 && codec == Codec.none && isUnderstood && flags & Flags.expiry == 0
+  }
 
   /// Whether it has a key as records of its kind must, and room for its fields. A barrier for everything has none.
   package var hasItsParts: Bool { (keyByteCount > 0 || isBarrier) && hasItsFields }

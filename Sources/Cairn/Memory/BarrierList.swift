@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// A barrier: entries whose keys begin with `prefix` and whose versions are less than `version` are hidden.
-package struct Barrier: Equatable {
+package struct Barrier: Equatable, Sendable {
   package let prefix: [UInt8]
   /// The sequence of the invalidation.
   package let version: UInt64
@@ -16,30 +16,27 @@ package struct Barrier: Equatable {
 ///
 /// They stand in the order of their prefixes, and of their versions. All whose prefixes a key begins with lie on one
 /// chain: what stands between two of them begins with the first one's prefix, so from the last barrier that is not
-/// behind the key each tells of the last one before it whose prefix its own begins with.
+/// behind the key each tells of the last one before it whose prefix its own begins with, its *parent*. As each also
+/// tells of one further up the chain (its *jump*: Myers, *An Applicative Random-Access Stack*, 1983), a lookup takes
+/// steps as the logarithm of their number, however they are nested.
 ///
 /// | offset | bytes | what |
 /// |---|---|---|
 /// | 0 | 8 | bytes of all |
 /// | 8 | 8 | barriers |
 /// | 16 | 8 | the newest version |
-/// | 24 | 32 each | version, newest version of its chain, where its prefix stands, length of that, its parent |
+/// | 24 | 64 each | version, newest version of its chain, start and length of its prefix, parent, jump, depth, 0 |
 /// | | | the prefixes |
 @safe
 struct BarrierList {
   private static let nodesStart = 24
-  private static let nodeBytes = 32
-  /// In place of a parent.
-  private static let noParent = UInt64.max
+  private static let nodeBytes = 64
 
   /// The address of the memory; 0: there are no barriers.
   let word: UInt
 
   @inline(__always)
   init(word: UInt) { self.word = word }
-
-  /// No barriers.
-  static let none = BarrierList(word: 0)
 
   /// - Parameter memory: what ``make(_:)`` has returned.
   init(_ memory: Mapping) { word = unsafe UInt(bitPattern: memory.pointer) }
@@ -54,63 +51,98 @@ struct BarrierList {
     return unsafe MemoryView(base, count: Int(truncatingIfNeeded: base.load(as: UInt64.self)))
   }
 
+  /// One of the barriers; `nil` in place of a parent where there is none.
+  private struct Node {
+    let view: MemoryView
+    let number: Int
+
+    init(_ view: MemoryView, _ number: Int) {
+      self.view = view
+      self.number = number
+    }
+
+    private func word(_ offset: Int) -> UInt64 { view.load(nodesStart + number * nodeBytes + offset, as: UInt64.self) }
+    private func set(_ value: UInt64, _ offset: Int) { view.store(value, at: nodesStart + number * nodeBytes + offset) }
+
+    var version: UInt64 { word(0) }
+    var newest: UInt64 { word(8) }
+    var prefixCount: Int { Int(truncatingIfNeeded: word(24)) }
+    var prefix: MemoryView { view.slice(Int(truncatingIfNeeded: word(16)), prefixCount) }
+    /// Numbers of nodes are stored plus one.
+    var parent: Node? { word(32) == 0 ? nil : Node(view, Int(truncatingIfNeeded: word(32)) - 1) }
+    private var jump: Node? { word(40) == 0 ? nil : Node(view, Int(truncatingIfNeeded: word(40)) - 1) }
+    private var depth: UInt64 { word(48) }
+
+    /// Of one that stands in its place already, what leads to others.
+    func write(_ barrier: Barrier, at start: Int, parent: Node?) {
+      set(barrier.version, 0)
+      set(max(barrier.version, parent?.newest ?? 0), 8)
+      set(UInt64(start), 16)
+      set(UInt64(barrier.prefix.count), 24)
+      view.copy(barrier.prefix, at: start)
+      guard let parent else { return }
+      set(UInt64(parent.number + 1), 32)
+      set(parent.depth + 1, 48)
+      var jump = parent
+      if let near = parent.jump, let far = near.jump, parent.depth - near.depth == near.depth - far.depth { jump = far }
+      set(UInt64(jump.number + 1), 40)
+    }
+
+    /// The first one on the way up whose prefix has at most so many bytes.
+    func ancestor(withPrefixUpTo byteCount: Int) -> Node? {
+      var node = self
+      while node.prefixCount > byteCount {
+        if let jump = node.jump, jump.prefixCount > byteCount {
+          node = jump
+        } else if let parent = node.parent {
+          node = parent
+        } else {
+          return nil
+        }
+      }
+      return node
+    }
+  }
+
   /// - Returns: memory for a list; `nil` if there are no barriers.
   static func make(_ barriers: [Barrier]) throws(StoreError) -> Mapping? {
     if barriers.isEmpty { return nil }
-    let sorted = barriers.sorted {
-      $0.prefix == $1.prefix ? $0.version < $1.version : $0.prefix.lexicographicallyPrecedes($1.prefix)
-    }
-    let bytesStart = nodesStart + sorted.count * nodeBytes
-    let byteCount = sorted.reduce(bytesStart) { $0 + $1.prefix.count }
+    let sorted = Self.sorted(barriers)
+    var start = nodesStart + sorted.count * nodeBytes
+    let byteCount = sorted.reduce(start) { $0 + $1.prefix.count }
     let memory = try System.allocateLines(byteCount: (byteCount + 63) & ~63)
     let view = memory.view
     view.store(UInt64(byteCount), at: 0)
     view.store(UInt64(sorted.count), at: 8)
     view.store(sorted.reduce(0) { max($0, $1.version) }, at: 16)
-    var start = bytesStart
     // Those that the next one's prefix may begin with, the longest last.
-    var open: [(number: Int, newest: UInt64)] = []
+    var open: [Int] = []
     for (number, barrier) in sorted.enumerated() {
-      while let last = open.last, !barrier.prefix.starts(with: sorted[last.number].prefix) { open.removeLast() }
-      let newest = max(barrier.version, open.last?.newest ?? 0)
-      let node = nodesStart + number * nodeBytes
-      view.store(barrier.version, at: node)
-      view.store(newest, at: node + 8)
-      view.store(UInt32(start), at: node + 16)
-      view.store(UInt32(barrier.prefix.count), at: node + 20)
-      view.store(open.last.map { UInt64($0.number) } ?? noParent, at: node + 24)
-      view.copy(barrier.prefix, at: start)
+      while let last = open.last, !barrier.prefix.starts(with: sorted[last].prefix) { open.removeLast() }
+      Node(view, number).write(barrier, at: start, parent: open.last.map { Node(view, $0) })
       start += barrier.prefix.count
-      open.append((number, newest))
+      open.append(number)
     }
     return memory
   }
 
-  private static func prefix(_ view: MemoryView, _ number: Int) -> MemoryView {
-    let node = nodesStart + number * nodeBytes
-    return view.slice(
-      Int(view.load(node + 16, as: UInt32.self)), Int(view.load(node + 20, as: UInt32.self)))
-  }
-
-  private static func parent(_ view: MemoryView, _ number: Int) -> Int? {
-    let parent = view.load(nodesStart + number * nodeBytes + 24, as: UInt64.self)
-    return parent == noParent ? nil : Int(truncatingIfNeeded: parent)
+  fileprivate static func sorted(_ barriers: [Barrier]) -> [Barrier] {
+    barriers.sorted {
+      $0.prefix == $1.prefix ? $0.version < $1.version : $0.prefix.lexicographicallyPrecedes($1.prefix)
+    }
   }
 
   /// The last barrier of the chain of those whose prefixes the key begins with.
-  private static func last(_ view: MemoryView, _ key: MemoryView) -> Int? {
+  private static func last(_ view: MemoryView, _ key: MemoryView) -> Node? {
     // How many are not behind the key.
     var (low, high) = (0, Int(truncatingIfNeeded: view.load(8, as: UInt64.self)))
     while low < high {
       let middle = (low + high) / 2
-      if key.precedes(prefix(view, middle)) { high = middle } else { low = middle + 1 }
+      if key.precedes(Node(view, middle).prefix) { high = middle } else { low = middle + 1 }
     }
-    var next = low == 0 ? nil : low - 1
-    while let number = next {
-      if key.starts(with: prefix(view, number)) { return number }
-      next = parent(view, number)
-    }
-    return nil
+    if low == 0 { return nil }
+    let node = Node(view, low - 1)
+    return node.ancestor(withPrefixUpTo: key.commonPrefix(node.prefix))
   }
 
   /// Whether a barrier hides that version of a key.
@@ -118,8 +150,8 @@ struct BarrierList {
     if isEmpty { return false }
     let view = view
     if version >= view.load(16, as: UInt64.self) { return false }
-    guard let number = Self.last(view, key) else { return false }
-    return view.load(Self.nodesStart + number * Self.nodeBytes + 8, as: UInt64.self) > version
+    guard let last = Self.last(view, key) else { return false }
+    return last.newest > version
   }
 
   /// The first barrier that has hidden that version of a key; `nil`: none has.
@@ -128,10 +160,9 @@ struct BarrierList {
     let view = view
     if version >= view.load(16, as: UInt64.self) { return nil }
     var (next, first) = (Self.last(view, key), UInt64.max)
-    while let number = next {
-      let barrier = view.load(Self.nodesStart + number * Self.nodeBytes, as: UInt64.self)
-      if barrier > version { first = min(first, barrier) }
-      next = Self.parent(view, number)
+    while let node = next {
+      if node.version > version { first = min(first, node.version) }
+      next = node.parent
     }
     return first == .max ? nil : first
   }
@@ -145,20 +176,21 @@ struct BarrierList {
 
 /// The barriers that may still hide something in the index. Changed by who has the turn, read by anybody.
 package final class Barriers: Sendable {
-  private let word = Atomic<UInt>(0)
-  /// How many there are.
-  private let number = Atomic(0)
   private struct Owned {
     var all: [Barrier] = []
     var memory: Mapping?
     /// The last version of each prefix that this session has met, of not too many.
     var later: [[UInt8]: UInt64] = [:]
   }
-  private let owned = Locked(Owned())
-  package init() {}
 
+  private let word = Atomic<UInt>(0)
+  /// How many there are.
+  private let number = Atomic(0)
+  private let owned = Locked(Owned())
   private static let laterMax = 4096
   private static let laterPrefixMax = 256
+
+  package init() {}
 
   /// Under a read guard, and *before* the index is looked at: a barrier that is not among them any more has no entry
   /// left that it hides, and one that comes later comes after this read.
@@ -167,14 +199,17 @@ package final class Barriers: Sendable {
 
   package var all: [Barrier] { owned.withLock { $0.all } }
   var count: Int { number.load(ordering: .relaxed) }
+  /// They tell barriers apart.
+  var versions: Set<UInt64> { Set(all.map(\.version)) }
 
   /// Adds barriers.
   ///
   /// - Parameter keepingAll: somebody may look as of an earlier sequence. Otherwise those that hide nothing that newer
   ///   ones do not hide go.
-  package func add(_ barriers: [Barrier], keepingAll: Bool) {
+  /// - Throws: if there is no memory for them.
+  package func add(_ barriers: [Barrier], keepingAll: Bool) throws(StoreError) {
     if barriers.isEmpty { return }
-    replace { owned in
+    try replace { owned in
       for barrier in barriers where barrier.prefix.count <= Self.laterPrefixMax {
         guard owned.later.count < Self.laterMax || owned.later[barrier.prefix] != nil else { continue }
         owned.later[barrier.prefix] = max(owned.later[barrier.prefix] ?? 0, barrier.version)
@@ -187,43 +222,45 @@ package final class Barriers: Sendable {
   /// Whether one of them hides that version of a key. For who holds no read guard, and knows that none comes or goes.
   package func hide(_ key: MemoryView, version: UInt64) -> Bool { list.hides(key, version: version) }
 
-  /// Whether a later one is known that has the same prefix.
+  /// Whether a later one is in the log that has the same prefix.
   func hasLater(_ barrier: Barrier) -> Bool { owned.withLock { $0.later[barrier.prefix] ?? 0 > barrier.version } }
 
   /// Those that have been carried out go.
-  func remove(_ barriers: [Barrier]) {
-    replace { owned in owned.all.removeAll { barriers.contains($0) } }
+  func remove(_ versions: Set<UInt64>) throws(StoreError) {
+    try replace { owned in owned.all.removeAll { versions.contains($0.version) } }
   }
 
-  func set(_ barriers: [Barrier]) { replace { $0.all = barriers } }
+  func set(_ barriers: [Barrier]) throws(StoreError) { try replace { $0.all = barriers } }
 
-  private func replace(_ change: (inout Owned) -> Void) {
-    let old: Mapping? = owned.withLock { owned in
+  private func replace(_ change: (inout Owned) -> Void) throws(StoreError) {
+    let old = try owned.withLock { (owned) throws(StoreError) -> Mapping? in
+      var changed = owned
+      change(&changed)
+      changed.memory = try BarrierList.make(changed.all)
+      word.store(changed.memory.map { BarrierList($0).word } ?? 0, ordering: .releasing)
+      number.store(changed.all.count, ordering: .relaxed)
       let old = owned.memory
-      change(&owned)
-      // Memory for a few bytes each; without it the process cannot go on.
-      do throws(StoreError) { owned.memory = try BarrierList.make(owned.all) } catch {
-        preconditionFailure("out of memory")
-      }
-      word.store(owned.memory.map { BarrierList($0).word } ?? 0, ordering: .releasing)
-      number.store(owned.all.count, ordering: .relaxed)
+      owned = changed
       return old
     }
     if let old { Reclaimer.shared.retire(old, isLarge: false) }
   }
 
+  /// Without those of which another one hides all that they hide: a newer one with the same prefix, or with one that
+  /// theirs begins with.
   private static func needed(_ barriers: [Barrier]) -> [Barrier] {
-    // Newest first: a later one with the same prefix, or one that it begins with, hides all that it hides. Each prefix
-    // of a prefix is looked for, from the shortest one on, if there is one of that length.
-    var (kept, prefixes, lengths): ([Barrier], Set<[UInt8]>, Set<Int>) = ([], [], [])
-    for barrier in barriers.sorted(by: { $0.version > $1.version }) {
-      let isHidden = lengths.contains {
-        $0 <= barrier.prefix.count && prefixes.contains(Array(barrier.prefix[..<$0]))
+    // Of each prefix only the newest; then those on the way whose prefixes the next one may begin with.
+    var (kept, open): ([Barrier], [Barrier]) = ([], [])
+    for barrier in BarrierList.sorted(barriers) {
+      if kept.last?.prefix == barrier.prefix {
+        kept.removeLast()
+        open.removeLast()
       }
-      if isHidden { continue }
+      while let last = open.last, !barrier.prefix.starts(with: last.prefix) { open.removeLast() }
+      // Further up they are older.
+      if let last = open.last, last.version > barrier.version { continue }
       kept.append(barrier)
-      prefixes.insert(barrier.prefix)
-      lengths.insert(barrier.prefix.count)
+      open.append(barrier)
     }
     return kept
   }

@@ -110,6 +110,15 @@ package struct MemoryView {
     return order < 0 || order == 0 && count < other.count
   }
 
+  /// How many bytes both begin with.
+  func commonPrefix(_ other: MemoryView) -> Int {
+    let most = min(count, other.count)
+    var same = 0
+    while same + 8 <= most, load(same, as: UInt64.self) == other.load(same, as: UInt64.self) { same += 8 }
+    while same < most, load(same, as: UInt8.self) == other.load(same, as: UInt8.self) { same += 1 }
+    return same
+  }
+
   package func starts(with prefix: MemoryView) -> Bool { prefix.count <= count && isEqual(to: prefix, at: 0) }
 
   /// Whether the bytes from `offset` on, as many as `other` has, are the same.

@@ -270,7 +270,7 @@ package struct CheckpointDeadline: Equatable {
   }
 }
 
-/// SPEC 5.4: barriers whose entries are still in the index: of each its version, the length of its prefix, and this.
+/// SPEC 5.3: barriers whose entries are still in the index: of each its version, the length of its prefix, and this.
 package enum CheckpointBarriers {
   private static let headBytes = 16
 
@@ -331,7 +331,7 @@ final class CheckpointShards: Sendable {
       view.slice(header.segmentsOffset, segmentsBytes).hash(seed: 0) == header.segmentsChecksum,
       view.slice(header.deadlinesOffset, deadlinesBytes).hash(seed: 0) == header.deadlinesChecksum
     else { return nil }
-    if header.barriersByteCount == 0 {
+    if header.features & CheckpointHeader.Features.barriers == 0 {
       barriers = []
     } else {
       let table = view.slice(header.barriersOffset, header.barriersByteCount)

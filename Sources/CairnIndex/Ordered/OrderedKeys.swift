@@ -14,7 +14,8 @@ internal import Synchronization
 /// What it shows is the store as of some commit, batches whole, and never an entry that has expired. It lives in
 /// memory, and takes up to 12 bytes for each key besides the key, and 8 more where keys have deadlines; what neighbours
 /// begin with is kept once. Queries wait for a commit that is becoming visible, and commits for queries: who lists
-/// millions of keys does so in steps (``Store/forEachKey(in:limit:reversed:_:)``).
+/// millions of keys does so in steps (``Store/forEachKey(in:limit:reversed:_:)``). An invalidation lets go of the keys
+/// of its prefix at once; as long as there are snapshots, which may see them, it takes as long as removing each.
 ///
 /// One belongs to one open store at a time. While it reads the store in the background, it keeps it open.
 public final class OrderedKeys: StoreView {
@@ -246,7 +247,8 @@ extension OrderedKeys.State {
       if hasSnapshots { removing += tree.keys(in: .prefix(prefix), atMost: .max, reversed: false) }
       tree.removeAll(in: .prefix(prefix))
       if goneMeanwhile != nil {
-        gonePrefixes.append(prefix)
+        gonePrefixes.removeAll { $0.starts(with: prefix) }
+        if !gonePrefixes.contains(where: { prefix.starts(with: $0) }) { gonePrefixes.append(prefix) }
         // Keys that have not been read yet are gone too, and nobody knows which.
         isForgetting = true
       }

@@ -137,7 +137,8 @@ extension Snapshot {
   /// The keys of a range as they were, in the order of their bytes.
   ///
   /// - Throws: as ``Store/keys(in:limit:reversed:)``, and as a lookup in the snapshot; `.historyGone` if the keys had
-  ///   to be read anew since (a follower that was overtaken by compaction, a damaged file).
+  ///   to be read anew since (a follower that was overtaken by compaction, a damaged file), or if some were invalidated
+  ///   while they were being read.
   /// - Complexity: as there, and a lookup for each key.
   public func keys(
     in range: KeyRange = .all, limit: Int = .max, reversed: Bool = false

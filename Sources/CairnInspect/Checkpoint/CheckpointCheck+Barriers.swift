@@ -6,7 +6,7 @@ extension CheckpointCheck {
   /// of such a barrier.
   mutating func checkHidden(_ store: StoreDirectory, _ all: [Barrier]) throws(StoreError) {
     let hiding = Barriers()
-    hiding.add(all, keepingAll: false)
+    try hiding.add(all, keepingAll: false)
     var readers = Readers(store: store)
     for (hash, place) in awaited {
       let isHidden = try readers.withKey(at: place) { key, version in hiding.hide(key, version: version) }
@@ -14,7 +14,8 @@ extension CheckpointCheck {
     }
     let start = checkpoint.header.startSequence
     let known = Barriers()
-    known.add(all.filter { $0.version > start || checkpoint.barriers.contains($0) }, keepingAll: false)
+    let listed = Set(checkpoint.barriers.map(\.version))
+    try known.add(all.filter { $0.version > start || listed.contains($0.version) }, keepingAll: false)
     // All of the log has been read once already: only where there is something to be found.
     guard hiding.all != known.all else { return }
     let numbers = Dictionary(checkpoint.segments.map { ($0.slot, $0.number) }) { first, _ in first }

@@ -29,7 +29,7 @@ struct CheckpointCheck: LogVisitor {
   var awaited: [UInt64: LogPlace] = [:]
   private(set) var entryCount = 0
   /// Of the log.
-  private var barriers: [Barrier] = []
+  private var barriers: (pending: [Barrier], all: [Barrier]) = ([], [])
 
   private struct Operation {
     let hash: UInt64
@@ -71,7 +71,9 @@ struct CheckpointCheck: LogVisitor {
       entries.append(found.sorted())
       seen.append([UInt32](repeating: 0, count: found.count))
     }
-    if UInt64(entryCount) != header.liveEntries && header.startSequence == header.endSequence {
+    // Barriers are carried out without an operation.
+    let isStill = header.startSequence == header.endSequence && checkpoint.barriers.isEmpty
+    if UInt64(entryCount) != header.liveEntries && isStill {
       note("the checkpoint has \(entryCount) entries, and says \(header.liveEntries)", 120)
     }
   }
@@ -134,7 +136,7 @@ struct CheckpointCheck: LogVisitor {
 
   mutating func add(_ record: LogRecord, segment: UInt64) {
     let header = record.header
-    if header.isBarrier { return barriers.append(Barrier(prefix: record.key.array(), version: record.version)) }
+    if header.isBarrier { return barriers.pending.append(Barrier(prefix: record.key.array(), version: record.version)) }
     // What comes later is replayed, and concerns the checkpoint only where it makes up for what is gone.
     if header.sequence > checkpoint.header.endSequence && goneSlots.isEmpty { return }
     pending.append(
@@ -146,12 +148,17 @@ struct CheckpointCheck: LogVisitor {
   mutating func commit() {
     for operation in pending { apply(operation) }
     pending.removeAll(keepingCapacity: true)
+    barriers.all += barriers.pending
+    barriers.pending.removeAll()
   }
 
-  mutating func drop() { pending.removeAll(keepingCapacity: true) }
+  mutating func drop() {
+    pending.removeAll(keepingCapacity: true)
+    barriers.pending.removeAll()
+  }
 
   mutating func restart() {
-    (pending, awaited, barriers) = ([], [:], [])
+    (pending, awaited, barriers) = ([], [:], ([], []))
     seen = entries.map { [UInt32](repeating: 0, count: $0.count) }
   }
 
@@ -213,7 +220,7 @@ struct CheckpointCheck: LogVisitor {
   /// - Parameter isLogWhole: whether all of it could be; if not, what seems to be missing may have been removed in the
   ///   part that could not be read.
   mutating func finish(_ store: StoreDirectory, isLogWhole: Bool) throws(StoreError) {
-    let all = barriers + checkpoint.barriers
+    let all = barriers.all + checkpoint.barriers
     if isLogWhole && !all.isEmpty { try checkHidden(store, all) }
     for number in entries.indices where seen[number].contains(0) {
       for (index, entry) in entries[number].enumerated() where seen[number][index] == 0 {

@@ -111,7 +111,7 @@ struct CheckpointFile {
   private static func loadBarriers(
     _ window: FileWindow, _ header: CheckpointHeader, _ path: String
   ) throws(StoreError) -> [Barrier] {
-    if header.barriersByteCount == 0 { return [] }
+    if header.features & CheckpointHeader.Features.barriers == 0 { return [] }
     guard let table = try window.bytes(at: header.barriersOffset, header.barriersByteCount),
       table.hash(seed: 0) == header.barriersChecksum
     else {

@@ -106,17 +106,17 @@ struct LiveEntries: LogVisitor {
     barriers.pending.removeAll()
   }
 
-  mutating func finish() { table.hide(behind: barriers.all) }
+  mutating func finish() throws(StoreError) { try table.hide(behind: barriers.all) }
 
   mutating func restart() throws(StoreError) { self = try LiveEntries(filter) }
 }
 
 extension KeyTable<LiveEntries.Location> {
   /// What barriers hide is not there. Only when all of them are known: a version tells which are newer, not a place.
-  mutating func hide(behind barriers: [Barrier]) {
+  mutating func hide(behind barriers: [Barrier]) throws(StoreError) {
     if barriers.isEmpty { return }
     let all = Barriers()
-    all.add(barriers, keepingAll: false)
+    try all.add(barriers, keepingAll: false)
     update { key, location in
       if location.isPut && all.hide(key, version: location.version) { location.isPut = false }
     }

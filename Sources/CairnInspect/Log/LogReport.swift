@@ -67,7 +67,7 @@ protocol LogVisitor {
   /// A record that is no operation.
   mutating func mark(_ record: LogRecord, segment: UInt64) throws(StoreError)
   /// All of the log has been read.
-  mutating func finish()
+  mutating func finish() throws(StoreError)
   /// The log is read from its beginning again: nothing counts of what was told before.
   mutating func restart() throws(StoreError)
 }

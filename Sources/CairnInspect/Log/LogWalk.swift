@@ -88,7 +88,7 @@ struct LogWalk<Visitor: LogVisitor> {
     for _ in 1..<Self.attempts {
       do throws(StoreError) {
         try runOnce()
-        return visitor.finish()
+        return try visitor.finish()
       } catch {
         guard error.code == .historyGone else { throw error }
         list = try store.segments(isHolding: true)
@@ -97,7 +97,7 @@ struct LogWalk<Visitor: LogVisitor> {
       }
     }
     try runOnce()
-    visitor.finish()
+    try visitor.finish()
   }
 
   private mutating func runOnce() throws(StoreError) {

@@ -66,7 +66,7 @@ package struct Salvage {
       }
     }
     // Those that only the checkpoint still tells of: what they hide may be there.
-    table.hide(behind: barriers + ((try? CheckpointFile.load(store).file?.barriers) ?? []))
+    try table.hide(behind: barriers + ((try? CheckpointFile.load(store).file?.barriers) ?? []))
     for number in covered.keys.sorted() where !list.numbers.contains(number) && !list.isGone(number) {
       let what = list.finding == nil ? "a segment is missing" : "a segment is missing, or has been compacted"
       note(store.filePath(SegmentHeader.name(number)), 0..<0, what)
