@@ -342,7 +342,7 @@ import Testing
   }
 
   /// Readers never see an entry that was invalidated before they began to look.
-  @Test func besideReaders() throws {
+  @Test func besideConcurrentReaders() throws {
     var options = options()
     options.compaction.isAutomatic = true
     options.durability = .relaxed
