@@ -107,11 +107,11 @@ package struct Work: Sendable {
   /// What a store holds of some work; nobody writes to it meanwhile. It is the same for lookups, in a snapshot, and
   /// counted: no deadline is near.
   static func contents(of store: Store) throws -> [[UInt8]: [UInt8]] {
+    // If not, what was invalidated is perhaps being taken out, and counts until then.
+    let isSettled = store.statistics.barriers == 0
     var contents = try store.contents().mapValues(\.value)
     let (counted, indexed) = (store.statistics.liveEntries, store.indexedEntries)
-    // Until they have been found, what is invalidated counts.
-    let isCounted = store.statistics.barriers > 0 ? counted >= contents.count : counted == contents.count
-    if !isCounted || indexed != counted {
+    if isSettled ? counted != contents.count || indexed != counted : counted < contents.count {
       throw Wrong(what: "\(contents.count) entries, \(counted) counted, \(indexed) in the index")
     }
     let snapshot = try store.snapshot()
