@@ -9,7 +9,7 @@ extension Engine {
 
   @inline(__always)
   func find(_ key: MemoryView, hash: UInt64) throws(StoreError) -> FoundRecord? {
-    let barriers = barriers.list
+    let barriers = barrierWord.list
     switch index.find(key, hash: hash, verifying: options.verification == .always) {
     case .absent: return nil
     case .found(let record):
@@ -41,7 +41,7 @@ extension Engine {
   @inline(never)
   private func findSlowly(_ key: MemoryView, hash: UInt64) throws(StoreError) -> FoundRecord? {
     try verify(HashIndex.shard(hash))
-    let barriers = barriers.list
+    let barriers = barrierWord.list
     switch index.find(key, hash: hash, verifying: options.verification == .always) {
     case .absent: return nil
     case .found(let record): return try checked(record.bytes, record.entry, barriers)

@@ -40,7 +40,8 @@ final class Engine: @unchecked Sendable {  // As above.
   /// Snapshots of earlier sequences have not been kept.
   let snapshotsStart = Atomic<UInt64>(0)
   /// What they hide is still in the index.
-  let barriers = Barriers()
+  let barriers: Barriers
+  let barrierWord: BarrierWord
   /// Held while it is taken out.
   let sweeping = Locked(Sweep())
   /// What snapshots see, and the index has no more.
@@ -124,6 +125,8 @@ final class Engine: @unchecked Sendable {  // As above.
     keepsVersions = options.keepVersions > 0 || options.keepVersionsFor != nil
     views = options.views
     catalog = Locked(SegmentCatalog(store: header.identifier))
+    barriers = Barriers()
+    barrierWord = barriers.reading
     segments = try SegmentTable()
     index = try HashIndex(seed: header.hashSeed, segments: segments)
     buffers = StagingBuffers(byteCount: options.segmentBytes)
