@@ -174,8 +174,8 @@ struct BarrierList {
   }
 }
 
-/// Where readers find the list. A plain value, copied into each engine: what a reader goes through an object for costs it
-/// more (measured: four instructions of the 221 of a miss).
+/// Where readers find the list. A plain value, copied into each engine: through an object it would cost them more
+/// (measured: four instructions of the 221 of a miss).
 @safe
 struct BarrierWord: @unchecked Sendable {  // Atomic; freed by who has made it.
   private let word: UnsafeMutablePointer<Atomic<UInt>>
