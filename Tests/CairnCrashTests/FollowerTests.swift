@@ -234,6 +234,33 @@ import Testing
     try store.close()
   }
 
+  /// The files of another life of the same store, in the place of those that are followed, are not taken for them.
+  @Test func anotherLifeInItsPlace() throws {
+    let directory = TemporaryDirectory()
+    let (path, other) = (directory.path("store"), directory.path("other"))
+    func fill(_ place: String, _ segments: Int, _ name: String) throws {
+      let store = try Store.open(at: place, options: options())
+      for number in 0..<segments {
+        try store.beginSegment()
+        try store.put(name, for: "\(number)")
+      }
+      try store.close()
+    }
+    try Store.open(at: path, options: options()).close()
+    try Files.copyTree(path, to: other)
+    try fill(path, 3, "followed")
+    // It goes on where the one that is followed has ended.
+    try fill(other, 6, "other")
+    let follower = try Store.follow(path, refreshing: .manual)
+    for name in try Files.names(path) { Files.remove(path + "/" + name) }
+    for name in try Files.names(other) { try Files.write(try Files.read(other + "/" + name), to: path + "/" + name) }
+    let error = #expect(throws: StoreError.self) { try follower.refresh() }
+    #expect(error?.code == .historyGone && error?.message.contains("replaced") == true, "\(error?.description ?? "")")
+    let contents = try follower.contents()
+    #expect(contents.count == 3 && contents.values.allSatisfy { $0.value == Array("followed".utf8) })
+    try follower.close()
+  }
+
   @Test func whatIsNoStore() throws {
     let directory = TemporaryDirectory()
     #expect(throws: StoreError.self) { try Store.follow(directory.path("none")) }

@@ -16,6 +16,9 @@ package struct Kills {
   private var number = 0
   package private(set) var totals = Totals()
 
+  /// Followers that are there.
+  package var followerCount: Int { followers.count }
+
   private static let injected = [
     "pwrite64", "fdatasync", "fsync", "openat", "fallocate", "renameat", "unlinkat", "write",
   ]
