@@ -25,6 +25,7 @@ let package = Package(
   products: [
     .library(name: "Cairn", targets: ["Cairn"]),
     .library(name: "CairnIndex", targets: ["CairnIndex"]),
+    .library(name: "CairnAttributes", targets: ["CairnAttributes"]),
     .library(name: "CairnFoundation", targets: ["CairnFoundation"]),
     .executable(name: "kvdump", targets: ["kvdump"]),
     .executable(name: "cairn-demo", targets: ["cairn-demo"]),
@@ -35,8 +36,11 @@ let package = Package(
     .target(name: "Cairn", dependencies: ["CCairn", "CZstd"], swiftSettings: settings),
     // `Data` as key and value, for programs that use Foundation anyway.
     .target(name: "CairnFoundation", dependencies: ["Cairn"], swiftSettings: settings),
-    // Keys in order, attributes: views of the log beside the engine's own.
+    // Keys in order, patterns, queries: on views of the log beside the engine's own.
     .target(name: "CairnIndex", dependencies: ["CCairn", "Cairn"], swiftSettings: settings),
+    // Indexes of attributes, in compressed bitmaps.
+    .systemLibrary(name: "CRoaring"),
+    .target(name: "CairnAttributes", dependencies: ["CRoaring", "Cairn", "CairnIndex"], swiftSettings: settings),
     .target(name: "CairnInspect", dependencies: ["CZstd", "Cairn", "CairnIndex"], swiftSettings: settings),
     // Command lines: parsing, help, completion, manual page.
     .target(name: "CairnArguments", swiftSettings: settings),
@@ -70,6 +74,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "CairnIndexTests", dependencies: ["Cairn", "CairnIndex", "CairnTestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "CairnAttributesTests", dependencies: ["Cairn", "CairnAttributes", "CairnIndex", "CairnTestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "CairnCrashTests",
       dependencies: [

@@ -14,5 +14,10 @@ extension Store {
     public static let spaceLimitLeast = 1 << 20
     /// Segments that a store can have: an entry of the index has 16 bits for them, and zero means none.
     public static let segments = 65_535
+    /// Longest name of an attribute in bytes. The shortest is 1 byte.
+    public static let attributeNameBytes = 64
+    /// All attributes of an entry: 4 bytes each, its name, and its value: 8 bytes of numbers and dates, the bytes of a
+    /// string, those of each tag and 1.
+    public static let attributesBytes = 1998
   }
 }

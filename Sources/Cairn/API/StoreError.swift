@@ -55,6 +55,12 @@ public struct StoreError: Error, Equatable, Sendable {
     public static let notReady = Code(rawValue: 22)
     /// A pattern that is none; ``StoreError/byteOffset`` tells where in it.
     public static let invalidPattern = Code(rawValue: 23)
+    /// An attribute that is none, is over a limit, or is of another type than was declared.
+    public static let invalidAttribute = Code(rawValue: 24)
+    /// A query for an attribute that has no index.
+    public static let notIndexed = Code(rawValue: 25)
+    /// A query that is none; ``StoreError/byteOffset`` tells where in its text.
+    public static let invalidQuery = Code(rawValue: 26)
 
     static let names: [Code: String] = [
       .notFound: "notFound", .notAStore: "notAStore", .locked: "locked", .closed: "closed",
@@ -64,6 +70,7 @@ public struct StoreError: Error, Equatable, Sendable {
       .noSpace: "noSpace", .permissionDenied: "permissionDenied", .system: "system", .storeFull: "storeFull",
       .historyGone: "historyGone", .spaceLimit: "spaceLimit",
       .duplicateKey: "duplicateKey", .notReady: "notReady", .invalidPattern: "invalidPattern",
+      .invalidAttribute: "invalidAttribute", .notIndexed: "notIndexed", .invalidQuery: "invalidQuery",
     ]
 
     public var description: String { Code.names[self] ?? "code \(rawValue)" }

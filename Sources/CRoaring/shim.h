@@ -1,0 +1,3 @@
+#pragma once
+// Debian: libroaring-dev.
+#include <roaring/roaring.h>

@@ -1,0 +1,180 @@
+/// What is said of an entry beside its value: named values of a few types, which travel with it in its record.
+///
+/// ```swift
+/// try store.put(answer, for: key, attributes: ["model": "small", "tokens": 1200, "tags": ["draft", "en"]])
+/// ```
+///
+/// An entry has those of its last put, and none if that gave none. All of them together take at most
+/// ``Store/Limits/attributesBytes``; names and texts are compared by the bytes of their UTF-8.
+public struct Attributes: Sendable, Equatable, ExpressibleByDictionaryLiteral {
+  /// A value of an attribute.
+  public enum Value: Sendable {
+    case string(String)
+    case integer(Int64)
+    /// Any number but NaN; −0 is 0.
+    case real(Double)
+    /// Milliseconds since 1970.
+    case date(milliseconds: Int64)
+    /// A set of words, each of 1 to 255 bytes.
+    case tags(Set<String>)
+  }
+
+  private struct Attribute: Sendable, Equatable {
+    let name: String
+    var value: Value
+  }
+
+  /// In the order of their names.
+  private var all: [Attribute] = []
+
+  /// No attributes.
+  public init() {}
+
+  /// The last one of several with the same name counts.
+  public init(dictionaryLiteral elements: (String, Value)...) {
+    for (name, value) in elements { self[name] = value }
+  }
+
+  public var isEmpty: Bool { all.isEmpty }
+  public var count: Int { all.count }
+  /// In the order of their bytes.
+  public var names: [String] { all.map(\.name) }
+
+  /// The value of an attribute; `nil` if there is none of that name.
+  public subscript(name: String) -> Value? {
+    get {
+      let place = place(name)
+      return isThere(name, place) ? all[place].value : nil
+    }
+    set {
+      let place = place(name)
+      switch (isThere(name, place), newValue) {
+      case (true, let value?): all[place].value = value
+      case (false, let value?): all.insert(Attribute(name: name, value: value), at: place)
+      case (true, nil): all.remove(at: place)
+      case (false, nil): break
+      }
+    }
+  }
+
+  /// How many come before the name.
+  private func place(_ name: String) -> Int {
+    all.firstIndex { !$0.name.precedesByBytes(name) } ?? all.count
+  }
+
+  private func isThere(_ name: String, _ place: Int) -> Bool {
+    place < all.count && all[place].name.isSameByBytes(name)
+  }
+
+  public static func == (a: Attributes, b: Attributes) -> Bool {
+    a.count == b.count
+      && zip(a.all, b.all).allSatisfy { $0.name.isSameByBytes($1.name) && $0.value == $1.value }
+  }
+}
+
+extension Attributes.Value: Hashable {
+  /// Of the same type, and the same: texts by their bytes.
+  public static func == (a: Attributes.Value, b: Attributes.Value) -> Bool {
+    switch (a, b) {
+    case (.string(let a), .string(let b)): a.isSameByBytes(b)
+    case (.integer(let a), .integer(let b)): a == b
+    case (.real(let a), .real(let b)): a == b
+    case (.date(let a), .date(let b)): a == b
+    case (.tags(let a), .tags(let b)):
+      a.count == b.count && Self.sorted(a).elementsEqual(Self.sorted(b)) { $0.isSameByBytes($1) }
+    default: false
+    }
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    switch self {
+    case .string(let text): hasher.combine(text)
+    case .integer(let number): hasher.combine(number)
+    case .real(let number): hasher.combine(number)
+    case .date(let milliseconds): hasher.combine(milliseconds)
+    case .tags(let tags): hasher.combine(tags)
+    }
+  }
+
+  static func sorted(_ tags: Set<String>) -> [String] { tags.sorted { $0.precedesByBytes($1) } }
+}
+
+extension Attributes.Value: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+  ExpressibleByArrayLiteral
+{
+  public init(stringLiteral text: String) { self = .string(text) }
+  public init(integerLiteral number: Int64) { self = .integer(number) }
+  public init(floatLiteral number: Double) { self = .real(number) }
+  public init(arrayLiteral tags: String...) { self = .tags(Set(tags)) }
+}
+
+extension String {
+  fileprivate func precedesByBytes(_ other: String) -> Bool { utf8.lexicographicallyPrecedes(other.utf8) }
+  fileprivate func isSameByBytes(_ other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+}
+
+// MARK: In a record
+
+/// Attributes as a record has them, in the order of their names; valid as long as what they were taken from.
+///
+/// | bytes | what |
+/// |---|---|
+/// | 1 | type: 1 string, 2 integer, 3 real, 4 date, 5 tags |
+/// | 1 | length of the name, 1 to 64 |
+/// | 2 | length of the value |
+/// | | the name, the value |
+///
+/// Integers, dates (both signed) and reals (IEEE 754) have eight bytes. Tags stand in the order of their bytes, each
+/// behind its length (1 byte).
+public struct EncodedAttributes: ~Escapable {
+  /// What an attribute is of.
+  public enum Kind: UInt8, Sendable {
+    case string = 1
+    case integer, real, date, tags
+  }
+
+  /// All of them; no bytes if there are none. They are as written here: what is not is never handed out.
+  public let bytes: RawSpan
+
+  /// - Parameter bytes: checked before, or of nothing but this process.
+  @_lifetime(copy bytes)
+  init(unchecked bytes: RawSpan) { self.bytes = bytes }
+
+  public var isEmpty: Bool { bytes.isEmpty }
+
+  static let headBytes = 4
+
+  /// Calls `body` with the name, the type and the value of each.
+  public func forEach<Failure: Error>(
+    _ body: (_ name: RawSpan, _ kind: Kind, _ value: RawSpan) throws(Failure) -> Void
+  ) throws(Failure) {
+    let view = MemoryView(bytes)
+    var offset = 0
+    while let one = EncodedAttribute(view, at: offset) {
+      try one.name.lend { (name) throws(Failure) in
+        try one.value.lend { (value) throws(Failure) in try body(name, one.kind, value) }
+      }
+      offset = one.end
+    }
+  }
+
+  /// Calls `body` with each tag of such a value.
+  public static func forEachTag<Failure: Error>(
+    in value: RawSpan, _ body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure) {
+    let view = MemoryView(value)
+    var offset = 0
+    while let tag = EncodedAttribute.tag(view, at: offset) {
+      try tag.lend(body)
+      offset += 1 + tag.count
+    }
+  }
+
+  /// The number of an integer or a date.
+  public static func integer(_ value: RawSpan) -> Int64 { MemoryView(value).load(0, as: Int64.self) }
+
+  /// The number of a real.
+  public static func real(_ value: RawSpan) -> Double {
+    Double(bitPattern: MemoryView(value).load(0, as: UInt64.self))
+  }
+}
