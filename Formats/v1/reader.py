@@ -12,6 +12,7 @@ import ctypes
 import ctypes.util
 import functools
 import json
+import math
 import os
 import re
 import struct
@@ -240,6 +241,43 @@ class Dictionary:
         return Zstd.dictionary(value)
 
 
+def decode_attributes(content):
+    """Section 4.9: as JSON has them in a dump; nothing if anything is not as it should be (F1-ATT-001)."""
+    found, at, last = {}, 0, b""
+    try:
+        while content[at : at + 1].strip(b"\0"):
+            kind, name_length, length = struct.unpack_from("<BBH", content, at)
+            name = content[at + 4 : at + 4 + name_length]
+            value = content[at + 4 + name_length :][:length]
+            if not last < name or not 1 <= name_length <= 64 or len(name) < name_length or len(value) < length:
+                return {}
+            if kind == 1:
+                found[name.decode()] = value.decode()
+            elif kind in (2, 4) and length == 8:
+                (number,) = struct.unpack("<q", value)
+                found[name.decode()] = number if kind == 2 else {"date": number}
+            elif kind == 3 and length == 8 and value != struct.pack("<d", -0.0):
+                (number,) = struct.unpack("<d", value)
+                if math.isnan(number):
+                    return {}
+                found[name.decode()] = {"real": str(number)} if math.isinf(number) else number
+            elif kind == 5:
+                tags = []
+                while value:
+                    tag = value[1 : 1 + value[0]]
+                    if len(tag) < value[0] or not tag or (tags and not tags[-1] < tag):
+                        return {}
+                    tags.append(tag)
+                    value = value[1 + value[0] :]
+                found[name.decode()] = [tag.decode() for tag in tags]
+            else:
+                return {}
+            at, last = at + 4 + name_length + length, name
+    except (UnicodeDecodeError, struct.error):
+        return {}
+    return {} if len(content) - at >= 8 or content[at:].strip(b"\0") else found
+
+
 class Record:
     """Section 4."""
 
@@ -283,6 +321,15 @@ class Record:
     @property
     def fields_length(self):
         return 8 * (self.flags >> 1 & 1) + 8 * (self.flags >> 2 & 1)
+
+    @property
+    def attributes(self):
+        rest = bytes(self.fields[self.fields_length :])
+        while len(rest) >= 2 and 0 < rest[1] * 8 <= len(rest):  # F1-REC-003
+            if rest[0] == 2:
+                return decode_attributes(rest[2 : rest[1] * 8])
+            rest = rest[rest[1] * 8 :]
+        return {}
 
     @property
     def version(self):
@@ -579,7 +626,9 @@ def member(name, data):
 
 def line(record):
     deadline = "" if record.deadline is None else f', "deadline": {record.deadline}'
-    return f'{{{member("key", record.key)}, {member("value", record.content)}, "version": {record.version}{deadline}}}'
+    attributes = f', "attributes": {json.dumps(record.attributes)}' if record.attributes else ""
+    entry = f'{member("key", record.key)}, {member("value", record.content)}, "version": {record.version}'
+    return f"{{{entry}{deadline}{attributes}}}"
 
 
 def main(arguments):

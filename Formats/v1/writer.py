@@ -74,9 +74,31 @@ class Segment:
         )
 
 
+def item(attributes):
+    """Section 4.9."""
+    content = b""
+    for name, value in sorted((name.encode(), value) for name, value in attributes.items()):
+        if isinstance(value, str):
+            kind, data = 1, value.encode()
+        elif isinstance(value, int):
+            kind, data = 2, struct.pack("<q", value)
+        elif isinstance(value, float) or "real" in value:
+            kind, data = 3, struct.pack("<d", float(value["real"]) if isinstance(value, dict) else value)
+        elif isinstance(value, dict):
+            kind, data = 4, struct.pack("<q", value["date"])
+        else:
+            kind, data = 5, b"".join(bytes([len(tag)]) + tag for tag in sorted(tag.encode() for tag in value))
+        content += struct.pack("<BBH", kind, len(name), len(data)) + name + data
+    if not content:
+        return b""
+    words = (len(content) + 9) // 8
+    return bytes([2, words]) + content.ljust(words * 8 - 2, b"\0")
+
+
 class Operation:
-    def __init__(self, key, value, deadline, version):
+    def __init__(self, key, value, deadline, attributes, version):
         self.key, self.value, self.deadline, self.version = key, value, deadline, version
+        self.attributes = attributes
 
 
 class Log:
@@ -95,7 +117,7 @@ class Log:
     def last(self):
         return self.segments[-1]
 
-    def apply(self, key, value, deadline, version=None):
+    def apply(self, key, value, deadline, attributes, version=None):
         """A put, or a remove if there is no value; one that was moved if there is a version."""
         self.sequence += 1
         flags, extension = 0, b""
@@ -103,8 +125,9 @@ class Log:
             flags, extension = flags | 2, extension + struct.pack("<q", deadline)
         if version is not None:
             flags, extension = flags | 4, extension + struct.pack("<Q", version)
+        extension += item(attributes)
         self.last.add(1 if value is not None else 2, self.sequence, key, value or b"", flags, extension)
-        operation = Operation(key, value, deadline, version or self.sequence)
+        operation = Operation(key, value, deadline, attributes, version or self.sequence)
         self.newest[key] = operation
         self.last.operations.append(operation)
 
@@ -124,7 +147,9 @@ class Log:
             if self.newest[operation.key] is not operation:
                 continue
             if operation.value is not None or operation.key in left:
-                self.apply(operation.key, operation.value, operation.deadline, operation.version)
+                self.apply(
+                    operation.key, operation.value, operation.deadline, operation.attributes, operation.version
+                )
             else:
                 self.history = max(self.history, operation.version)
         self.segments = staying
@@ -183,9 +208,10 @@ def main(arguments):
     log = Log(os.urandom(16))
     for text in sys.stdin:
         line = json.loads(text)
-        if unknown := set(line) - {"key", "keyBase64", "value", "valueBase64", "version", "deadline"}:  # F1-DMP-003
+        known = {"key", "keyBase64", "value", "valueBase64", "version", "deadline", "attributes"}
+        if unknown := set(line) - known:  # F1-DMP-003
             raise ValueError(f"unknown members: {unknown}")
-        log.apply(content(line, "key"), content(line, "value"), line.get("deadline"))
+        log.apply(content(line, "key"), content(line, "value"), line.get("deadline"), line.get("attributes", {}))
         if chance:
             disturb(log, chance)
     os.mkdir(path, 0o700)

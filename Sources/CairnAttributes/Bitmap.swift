@@ -1,6 +1,7 @@
 internal import CRoaring
 
-/// A set of numbers, compressed (Lemire et al., *Roaring Bitmaps: Implementation of an Optimized Software Library*, 2018).
+/// A set of numbers, compressed (Lemire et al., *Roaring Bitmaps: Implementation of an Optimized Software Library*,
+/// 2018).
 @safe
 final class Bitmap: @unchecked Sendable {  // Changed by one thread at a time: under the lock of its index.
   private let bitmap: UnsafeMutablePointer<roaring_bitmap_t>

@@ -46,7 +46,7 @@ extension PlantedBug {
       "views-not-told-of-barriers", "Keys in order have those that were invalidated.",
       caughtBy: "OrderedKeysTests/randomOperations",
       Edit(
-        "Cairn/Engine/Engine+Barriers.swift", "    for view in views {\n      operation.key.lend {",
-        "    for view in views where !PLANTED {\n      operation.key.lend {")),
+        "Cairn/Engine/Engine+Barriers.swift", "for view in views { view.apply(change) }",
+        "for view in views where !PLANTED { view.apply(change) }")),
   ]
 }

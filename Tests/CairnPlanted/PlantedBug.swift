@@ -42,5 +42,5 @@ package struct PlantedBug: Sendable {
   }
 
   package static let all: [PlantedBug] =
-    durability + format + recovery + compaction + barriers + index + memory + views + processes + tools
+    durability + format + recovery + compaction + barriers + attributes + index + memory + views + processes + tools
 }

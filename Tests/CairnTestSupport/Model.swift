@@ -6,11 +6,13 @@ public struct Model: Equatable, Sendable {
     public var value: [UInt8]
     public var version: UInt64
     public var deadline: Int64?
+    public var attributes: Attributes
 
-    public init(value: [UInt8], version: UInt64, deadline: Int64?) {
+    public init(value: [UInt8], version: UInt64, deadline: Int64?, attributes: Attributes = [:]) {
       self.value = value
       self.version = version
       self.deadline = deadline
+      self.attributes = attributes
     }
   }
 
@@ -19,9 +21,11 @@ public struct Model: Equatable, Sendable {
 
   public init() {}
 
-  public mutating func put(_ value: [UInt8], for key: [UInt8], deadline: Int64? = nil) {
+  public mutating func put(
+    _ value: [UInt8], for key: [UInt8], deadline: Int64? = nil, attributes: Attributes = [:]
+  ) {
     sequence += 1
-    entries[key] = Entry(value: value, version: sequence, deadline: deadline)
+    entries[key] = Entry(value: value, version: sequence, deadline: deadline, attributes: attributes)
   }
 
   public mutating func remove(_ key: [UInt8]) {
@@ -37,7 +41,7 @@ public struct Model: Equatable, Sendable {
   /// What somebody does who follows the changes.
   public mutating func apply(_ change: Change) {
     switch change.kind {
-    case .put: put(change.value, for: change.key, deadline: change.deadline)
+    case .put: put(change.value, for: change.key, deadline: change.deadline, attributes: change.attributes)
     case .remove: remove(change.key)
     case .invalidate: invalidate(change.key)
     }
@@ -55,7 +59,8 @@ extension Store {
       let key = unsafe entry.key.withUnsafeBytes { unsafe [UInt8]($0) }
       let value = unsafe entry.value.withUnsafeBytes { unsafe [UInt8]($0) }
       precondition(result[key] == nil, "an entry is visited twice")
-      result[key] = Model.Entry(value: value, version: entry.version, deadline: entry.deadline)
+      result[key] = Model.Entry(
+        value: value, version: entry.version, deadline: entry.deadline, attributes: Attributes(entry.attributes))
       return true
     }
     return result

@@ -30,7 +30,8 @@ import Testing
     try snapshot.forEach { entry in
       let key = unsafe entry.key.withUnsafeBytes { unsafe [UInt8]($0) }
       let value = unsafe entry.value.withUnsafeBytes { unsafe [UInt8]($0) }
-      entries[key] = Model.Entry(value: value, version: entry.version, deadline: entry.deadline)
+      entries[key] = Model.Entry(
+        value: value, version: entry.version, deadline: entry.deadline, attributes: Attributes(entry.attributes))
       return true
     }
     return entries

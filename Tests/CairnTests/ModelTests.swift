@@ -70,10 +70,14 @@ private struct ModelRun {
     let now = clock.wallMilliseconds()
     let live = model.entries[key].flatMap { $0.deadline.map { $0 > now } ?? true ? $0 : nil }
     switch random.below(108) {
-    case 0..<40:
+    case 0..<34:
       let value = value()
       model.put(value, for: key)
       #expect(try store.put(value, for: key) == model.sequence, comment)
+    case 34..<40:
+      let (value, attributes) = (value(), random.attributes())
+      model.put(value, for: key, attributes: attributes)
+      #expect(try store.put(value, for: key, attributes: attributes) == model.sequence, comment)
     case 40..<46:
       let value = value()
       // Whole seconds: so precisely compaction knows what has expired.
@@ -179,9 +183,9 @@ private struct ModelRun {
           changed.remove(key)
           try batch.remove(key)
         } else {
-          let value = value()
-          changed.put(value, for: key)
-          try batch.put(value, for: key)
+          let (value, attributes) = (value(), random.percent(20) ? random.attributes() : [:])
+          changed.put(value, for: key, attributes: attributes)
+          try batch.put(value, for: key, attributes: attributes)
         }
       }
     }
@@ -193,6 +197,7 @@ private struct ModelRun {
     #expect(try store.value(for: key) == expected?.value, comment)
     #expect(try store.contains(key) == (expected != nil), comment)
     #expect(try store.version(of: key) == expected?.version, comment)
+    #expect(try store.attributes(of: key) == expected?.attributes, comment)
   }
 
   func compareAll() throws { try compareAll(store, model) }
@@ -208,7 +213,8 @@ private struct ModelRun {
     let entryCount = store.statistics.liveEntries
     #expect(isExact ? entryCount == model.entries.count : entryCount >= model.entries.count, comment)
     let recordBytes = model.entries.reduce(0) { sum, entry in
-      sum + (32 + (entry.value.deadline == nil ? 0 : 8) + entry.key.count + entry.value.value.count + 7) & ~7
+      let more = (entry.value.deadline == nil ? 0 : 8) + entry.value.attributes.itemBytes
+      return sum + (32 + more + entry.key.count + entry.value.value.count + 7) & ~7
     }
     let versionBytes = isCompacted ? 8 * model.entries.count : 0
     let liveBytes = recordBytes...recordBytes + versionBytes

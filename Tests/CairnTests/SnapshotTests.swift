@@ -22,7 +22,8 @@ struct SnapshotTests {
       let key = unsafe entry.key.withUnsafeBytes { unsafe [UInt8]($0) }
       let value = unsafe entry.value.withUnsafeBytes { unsafe [UInt8]($0) }
       order.append(key)
-      entries[key] = Model.Entry(value: value, version: entry.version, deadline: entry.deadline)
+      entries[key] = Model.Entry(
+        value: value, version: entry.version, deadline: entry.deadline, attributes: Attributes(entry.attributes))
       return true
     }
     return (order, entries)

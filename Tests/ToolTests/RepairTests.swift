@@ -322,17 +322,20 @@ import Testing
       try store.put("1", for: "only one")
       try store.put("1", for: "value")
       try store.put("1", for: "deadline", expires: .at(milliseconds: 4_000_000_000_000))
+      try store.put("1", for: "attributes", attributes: ["a": 1])
     }
     let two = try make("two") { store in
       try store.put("2", for: "value")
       try store.put("1", for: "deadline")
+      try store.put("1", for: "attributes", attributes: ["a": 2])
       try store.put("2", for: "zwei\u{1B}")
     }
     let diff = try Tool.run("diff", one, two)
     #expect(diff.code == 2)
     #expect(
-      diff.text == "@ deadline\n< only one\n! value\n> zwei\\x1b\n"
-        + "1 the same, 1 only in the first, 1 only in the second, 1 with another value, 1 with another deadline\n")
+      diff.text == "# attributes\n@ deadline\n< only one\n! value\n> zwei\\x1b\n"
+        + "1 the same, 1 only in the first, 1 only in the second, 1 with another value, 1 with another deadline, "
+        + "1 with other attributes\n")
     let quiet = try Tool.run("diff", "--quiet", one, two)
     #expect(quiet.code == 2 && quiet.output.isEmpty)
     #expect(try Tool.run("diff", one, one).code == 0)

@@ -32,7 +32,7 @@ public final class Snapshot: Sendable {
     try entry(for: key)?.value
   }
 
-  /// The value of a key together with its version and its deadline.
+  /// The value of a key together with its version, its deadline and its attributes.
   ///
   /// - Throws: as ``Store/withValue(for:_:)``.
   public func entry<Key: ByteLending & ~Copyable & ~Escapable>(
@@ -42,7 +42,7 @@ public final class Snapshot: Sendable {
       let slot = engine.gate.enter()
       defer { slot.leave() }
       guard let record = try engine.find(MemoryView(key), at: sequence) else { return nil }
-      return Store.Entry(value: try engine.value(of: record), version: record.version, deadline: record.deadline)
+      return Store.Entry(try engine.value(of: record), record)
     }
   }
 
@@ -74,13 +74,8 @@ public final class Snapshot: Sendable {
         var failure: (any Error)?
         var isGoingOn = true
         try engine.withValue(of: record) { value in
-          record.key.lend { key in
-            value.lend { value in
-              do {
-                isGoingOn = try body(
-                  EntryView(key: key, value: value, version: record.version, deadline: record.deadline))
-              } catch { failure = error }
-            }
+          record.lendEntry(value) { entry in
+            do { isGoingOn = try body(entry) } catch { failure = error }
           }
         }
         if let failure { throw failure }

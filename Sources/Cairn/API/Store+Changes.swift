@@ -16,6 +16,7 @@ public struct Change: Equatable, Sendable {
   public let value: [UInt8]
   /// When the entry ends, in milliseconds since 1970; `nil`: never. Whether it has, is not looked at.
   public let deadline: Int64?
+  public let attributes: Attributes
   /// Whether the batch that this belongs to goes on with the next change.
   public let isContinued: Bool
 }
@@ -243,6 +244,7 @@ extension Engine {
     return Change(
       kind: kind, sequence: record.version, key: record.key.array(),
       value: kind == .put ? try value(of: record) : [], deadline: record.deadline,
+      attributes: kind == .put ? Attributes(record.attributes) : Attributes(),
       isContinued: header.flags & RecordHeader.Flags.moreFollows != 0)
   }
 }

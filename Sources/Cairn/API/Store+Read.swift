@@ -6,6 +6,20 @@ extension Store {
     public let version: UInt64
     /// When the entry ends, in milliseconds since 1970; `nil`: never.
     public let deadline: Int64?
+    public let attributes: Attributes
+
+    init(value: [UInt8], version: UInt64, deadline: Int64?, attributes: Attributes = [:]) {
+      self.value = value
+      self.version = version
+      self.deadline = deadline
+      self.attributes = attributes
+    }
+
+    init(_ value: [UInt8], _ record: FoundRecord) {
+      self.init(
+        value: value, version: record.version, deadline: record.deadline,
+        attributes: record.header.saysMore ? Attributes(record.attributes) : [:])
+    }
   }
 
   // MARK: One key
@@ -90,7 +104,8 @@ extension Store {
     try key.withBytes { (key: RawSpan) throws(StoreError) in try _version(key) }
   }
 
-  /// The value of a key together with its version, for ``put(_:for:ifVersion:expires:durability:)``, and its deadline.
+  /// The value of a key together with its version, for ``put(_:for:ifVersion:expires:durability:)``, its deadline and
+  /// its attributes.
   ///
   /// - Throws: as ``withValue(for:_:)``.
   @inlinable
@@ -150,7 +165,7 @@ extension Store {
     let slot = engine.gate.enter()
     defer { slot.leave() }
     guard let found = try engine.find(MemoryView(key)) else { return nil }
-    return Entry(value: try engine.value(of: found), version: found.version, deadline: found.deadline)
+    return Entry(try engine.value(of: found), found)
   }
 
   @usableFromInline

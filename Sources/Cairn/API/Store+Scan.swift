@@ -7,13 +7,28 @@ public struct EntryView: ~Escapable {
   public let version: UInt64
   /// When the entry ends, in milliseconds since 1970; `nil`: never.
   public let deadline: Int64?
+  public let attributes: EncodedAttributes
 
-  @_lifetime(copy key, copy value)
-  init(key: RawSpan, value: RawSpan, version: UInt64, deadline: Int64?) {
+  @_lifetime(copy key, copy value, copy attributes)
+  init(key: RawSpan, value: RawSpan, attributes: RawSpan, version: UInt64, deadline: Int64?) {
     self.key = key
     self.value = value
+    self.attributes = EncodedAttributes(unchecked: attributes)
     self.version = version
     self.deadline = deadline
+  }
+}
+
+extension FoundRecord {
+  /// Calls `body` with the entry.
+  func lendEntry<Result>(_ value: MemoryView, _ body: (EntryView) -> Result) -> Result {
+    key.lend { key in
+      value.lend { value in
+        attributes.lend { attributes in
+          body(EntryView(key: key, value: value, attributes: attributes, version: version, deadline: deadline))
+        }
+      }
+    }
   }
 }
 
@@ -36,7 +51,7 @@ extension Store {
   }
 
   /// Visits the keys of all live entries, as ``forEach(_:)`` does, without touching the values: these are empty.
-  /// A key is checked against its hash, its record's checksum is not.
+  /// A key is checked against its hash; its record's checksum only where the entry has attributes.
   public func forEachKey(_ body: (_ entry: EntryView) throws -> Bool) throws {
     try visit(isKeysOnly: true, body)
   }
@@ -66,7 +81,7 @@ extension Store {
       for (number, entry) in entries.enumerated() {
         if number + 8 < entries.count { index.prefetchRecord(entries[number + 8]) }
         let record = index.record(entry, verifying: !isKeysOnly && engine.options.verification == .always)
-        guard let record, isPlausible(record, shard) else {
+        guard let record, isPlausible(record, shard), !isKeysOnly || isIntact(record) else {
           if failure == nil { failure = engine.damage(entry, .empty) }
           continue
         }
@@ -78,11 +93,7 @@ extension Store {
         }
         var isGoingOn = true
         func pass(_ value: MemoryView) {
-          isGoingOn = record.key.lend { key in
-            value.lend { value in
-              body(EntryView(key: key, value: value, version: record.version, deadline: record.deadline))
-            }
-          }
+          isGoingOn = record.lendEntry(value, body)
         }
         if isKeysOnly {
           pass(.empty)
@@ -95,6 +106,11 @@ extension Store {
       }
     }
     if let failure { throw failure }
+  }
+
+  /// Whether what a record says beside key and value can be believed.
+  private func isIntact(_ record: FoundRecord) -> Bool {
+    !record.header.saysMore || engine.index.record(record.entry, verifying: true) != nil
   }
 
   /// Whether the record is one that the entry can lead to.

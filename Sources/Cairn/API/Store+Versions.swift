@@ -17,8 +17,8 @@ extension Store {
     try key.withBytes { (key: RawSpan) throws(StoreError) in try _history(key) }
   }
 
-  /// Gives a key the value once more that it had at a version (as ``history(of:)`` tells them). That is a put like any
-  /// other: the entry gets a new version, and what the key has now becomes an earlier one.
+  /// Gives a key the value and the attributes once more that it had at a version (as ``history(of:)`` tells them). That
+  /// is a put like any other: the entry gets a new version, and what the key has now becomes an earlier one.
   ///
   /// - Parameter expires: of the new entry; the deadline that the value had then is not looked at.
   /// - Returns: the new version; `nil`, and nothing is written, if there is no such version any more, or it is a
@@ -32,7 +32,8 @@ extension Store {
   ) throws(StoreError) -> UInt64? {
     let earlier = try history(of: key).first { $0.sequence == version && $0.kind == .put }
     guard let earlier else { return nil }
-    return try put(earlier.value, for: key, expires: expires, durability: durability)
+    return try put(
+      earlier.value, for: key, attributes: earlier.attributes, expires: expires, durability: durability)
   }
 
   @usableFromInline

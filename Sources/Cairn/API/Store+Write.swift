@@ -77,7 +77,7 @@ extension Store {
 
   // MARK: Update
 
-  /// Replaces a value by what `change` makes of it, atomically.
+  /// Replaces a value by what `change` makes of it, atomically. The entry keeps its attributes.
   ///
   /// `change` gets the present value (`nil`: none) and returns the new one (`nil`: remove the key). It is called again
   /// if the key was changed meanwhile, so it should do nothing else.
@@ -128,8 +128,9 @@ extension Store {
     case (nil, let new?):
       return try putIfAbsent(new, for: key, expires: expires, durability: durability).map { ($0, ()) }
     case (let old?, let new?):
-      return try put(new, for: key, ifVersion: old.version, expires: expires, durability: durability)
-        .map { ($0, ()) }
+      return try put(
+        new, for: key, attributes: old.attributes, ifVersion: old.version, expires: expires, durability: durability
+      ).map { ($0, ()) }
     }
   }
 
@@ -234,6 +235,21 @@ extension Store {
     var operation = operation(.remove, durability: durability)
     operation.condition = condition
     return try commit(operation, key, RawSpan()) != nil
+  }
+
+  func _commitPut(
+    _ value: RawSpan, _ key: RawSpan, _ condition: Condition, _ expires: Expiry, _ durability: Durability?,
+    _ attributes: Attributes
+  ) throws(StoreError) -> UInt64? {
+    if attributes.isEmpty { return try _commitPut(value, key, condition, expires, durability) }
+    let items = try engine.items(attributes)
+    return try items.withBytes { (items: RawSpan) throws(StoreError) in
+      var operation = operation(.put, durability: durability)
+      operation.condition = condition
+      operation.items = MemoryView(items)
+      if expires != .never { operation.deadline = engine.clock.deadline(expires) }
+      return try commit(operation, key, value)
+    }
   }
 
   private func commit(_ operation: Operation, _ key: RawSpan, _ value: RawSpan) throws(StoreError) -> UInt64? {

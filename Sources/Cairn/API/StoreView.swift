@@ -11,6 +11,9 @@ public protocol StoreView: AnyObject, Sendable {
   /// The store has been opened, and nobody else has it yet. Compaction may be at work already. What this throws is
   /// thrown to who opens it.
   func attach(to store: Store) throws(StoreError)
+  /// An entry is about to be put with attributes: throws if it must not be. Called by any thread, for attributes that
+  /// are not empty; not for what the log has already.
+  func check(_ attributes: borrowing EncodedAttributes) throws(StoreError)
   /// A commit, or a group of them, is about to become visible.
   ///
   /// - Parameter oldestSnapshot: the earliest sequence at which anybody still looks; `nil`: only at the newest one.
@@ -46,15 +49,27 @@ public struct EntryChange: ~Escapable {
   public let isReplacing: Bool
   /// When that one ends.
   public let replacedDeadline: Int64?
+  /// Of an entry that is put.
+  public let attributes: EncodedAttributes
+  /// Of an entry that is put: the bytes of its key and of its value, uncompressed.
+  public let byteCount: Int
 
-  @_lifetime(copy key)
-  init(_ kind: Kind, key: RawSpan, deadline: Int64?, isReplacing: Bool, replacedDeadline: Int64?) {
+  @_lifetime(copy key, copy attributes)
+  init(
+    _ kind: Kind, key: RawSpan, attributes: RawSpan, byteCount: Int, deadline: Int64?, replacing replaced: FoundRecord?
+  ) {
     self.kind = kind
     self.key = key
+    self.attributes = EncodedAttributes(unchecked: attributes)
+    self.byteCount = byteCount
     self.deadline = deadline
-    self.isReplacing = isReplacing
-    self.replacedDeadline = replacedDeadline
+    isReplacing = replaced != nil
+    replacedDeadline = replaced?.deadline
   }
+}
+
+extension StoreView {
+  public func check(_ attributes: borrowing EncodedAttributes) throws(StoreError) {}
 }
 
 extension Snapshot {

@@ -32,6 +32,18 @@ public struct WriteBatch: ~Copyable {
     }
   }
 
+  /// The same with attributes. Throws `.invalidAttribute`, too, and what a view of the store has against them.
+  public mutating func put<
+    Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable
+  >(
+    _ value: borrowing Value, for key: borrowing Key, attributes: Attributes, expires: Store.Expiry = .never
+  ) throws(StoreError) {
+    let items = try engine.items(attributes)
+    try key.withBytes { (key: RawSpan) throws(StoreError) in
+      try value.withBytes { (value: RawSpan) throws(StoreError) in try _put(value, key, expires, items) }
+    }
+  }
+
   /// Adds a remove. Of a key that is not there it changes nothing, but takes a record and a sequence all the same.
   @inlinable
   public mutating func remove<Key: ByteLending & ~Copyable & ~Escapable>(_ key: borrowing Key) throws(StoreError) {
@@ -41,22 +53,28 @@ public struct WriteBatch: ~Copyable {
   // What is generic is inlined where it is called: calls through the protocol took a quarter of the time of a batch.
   @usableFromInline
   mutating func _put(_ value: RawSpan, _ key: RawSpan, _ expires: Store.Expiry) throws(StoreError) {
+    try _put(value, key, expires, [])
+  }
+
+  private mutating func _put(
+    _ value: RawSpan, _ key: RawSpan, _ expires: Store.Expiry, _ items: [UInt8]
+  ) throws(StoreError) {
     let deadline = clock.deadline(expires)
     try Store.checkLimits(key: key, valueByteCount: value.byteCount)
     guard let level = engine.options.compression.level(forValueOf: value.byteCount) else {
-      return try append(RecordHeader.Kind.put, MemoryView(key), MemoryView(value), deadline)
+      return try append(RecordHeader.Kind.put, MemoryView(key), MemoryView(value), deadline, items)
     }
-    try put(MemoryView(value), MemoryView(key), deadline, level)
+    try put(MemoryView(value), MemoryView(key), deadline, items, level)
   }
 
   private mutating func put(
-    _ valueView: MemoryView, _ keyView: MemoryView, _ deadline: Int64?, _ level: Int32
+    _ valueView: MemoryView, _ keyView: MemoryView, _ deadline: Int64?, _ items: [UInt8], _ level: Int32
   ) throws(StoreError) {
     try engine.checkWritable()
     let dictionary = valueView.count <= Engine.smallValueBytes ? dictionary : nil
     try engine.codec.withCompressed(valueView, level: level, dictionary) { (compressed) throws(StoreError) in
       try append(
-        RecordHeader.Kind.put, keyView, compressed ?? valueView, deadline,
+        RecordHeader.Kind.put, keyView, compressed ?? valueView, deadline, items,
         codec: compressed == nil ? RecordHeader.Codec.none : RecordHeader.Codec.zstd,
         dictionary: compressed == nil || dictionary == nil ? 0 : 1)
       if compressed != nil, let dictionary { dictionaryNumber = dictionary.number }
@@ -77,8 +95,12 @@ public struct WriteBatch: ~Copyable {
       let key = records.slice(offset + header.keyOffset, header.keyByteCount)
       let value = records.slice(offset + header.valueOffset, header.valueByteCount)
       let deadline = header.deadline(records, at: offset)
+      let fields = header.fieldsByteCount
+      let items = records.slice(
+        offset + RecordHeader.byteCount + fields, header.extensionByteCount - fields
+      ).array()
       if header.dictionary == 0 {
-        try result.append(header.kind, key, value, deadline, codec: header.codec)
+        try result.append(header.kind, key, value, deadline, items, codec: header.codec)
       } else {
         guard let raw = try work.decompress(value, dictionary?.prepared) else {
           preconditionFailure("a batch can be decompressed with what it was compressed with")
@@ -87,7 +109,7 @@ public struct WriteBatch: ~Copyable {
         guard let level = engine.options.compression.level(forValueOf: raw.count) else {
           preconditionFailure("a batch compresses what it should")
         }
-        try result.put(raw, key, deadline, level)
+        try result.put(raw, key, deadline, items, level)
       }
       offset += header.recordByteCount
     }
@@ -96,13 +118,14 @@ public struct WriteBatch: ~Copyable {
 
   /// Adds a put of a value that comes from another store, as it is stored there; the caller has verified it.
   package mutating func put(
-    stored value: [UInt8], codec: UInt8, for key: [UInt8], expires: Store.Expiry
+    stored value: [UInt8], codec: UInt8, for key: [UInt8], attributes: Attributes, expires: Store.Expiry
   ) throws(StoreError) {
+    let items = try engine.items(attributes)
     try key.withBytes { (key: RawSpan) throws(StoreError) in
       try value.withBytes { (value: RawSpan) throws(StoreError) in
         try Store.checkLimits(key: key, valueByteCount: value.byteCount)
         let deadline = clock.deadline(expires)
-        try append(RecordHeader.Kind.put, MemoryView(key), MemoryView(value), deadline, codec: codec)
+        try append(RecordHeader.Kind.put, MemoryView(key), MemoryView(value), deadline, items, codec: codec)
       }
     }
   }
@@ -110,16 +133,17 @@ public struct WriteBatch: ~Copyable {
   @usableFromInline
   mutating func _remove(_ key: RawSpan) throws(StoreError) {
     try Store.checkLimits(key: key, valueByteCount: 0)
-    try append(RecordHeader.Kind.delete, MemoryView(key), .empty, nil)
+    try append(RecordHeader.Kind.delete, MemoryView(key), .empty, nil, [])
   }
 
   private mutating func append(
-    _ kind: UInt8, _ key: MemoryView, _ value: MemoryView, _ deadline: Int64?, codec: UInt8 = RecordHeader.Codec.none,
-    dictionary: UInt8 = 0
+    _ kind: UInt8, _ key: MemoryView, _ value: MemoryView, _ deadline: Int64?, _ items: [UInt8],
+    codec: UInt8 = RecordHeader.Codec.none, dictionary: UInt8 = 0
   ) throws(StoreError) {
+    let fields = deadline == nil ? 0 : 8
     var header = RecordHeader(
       sequence: 0, kind: kind, flags: deadline == nil ? 0 : RecordHeader.Flags.expiry, key: key.count,
-      value: value.count, extension: deadline == nil ? 0 : 8)
+      value: value.count, extension: fields + items.count)
     header.codec = codec
     header.dictionary = dictionary
     let byteCount = header.recordByteCount
@@ -133,6 +157,7 @@ public struct WriteBatch: ~Copyable {
       record.store(UInt64(0), at: byteCount - 8)
       header.encode(into: record, at: 0)
       if let deadline { record.store(deadline, at: RecordHeader.byteCount) }
+      if !items.isEmpty { record.copy(items, at: RecordHeader.byteCount + fields) }
       record.copy(key, at: header.keyOffset)
       record.copy(value, at: header.valueOffset)
     }

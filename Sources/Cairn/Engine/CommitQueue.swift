@@ -162,6 +162,8 @@ struct Operation {
   var dictionary = 0
   /// Milliseconds since 1970; `nil`: never.
   var deadline: Int64?
+  /// What else the record says of the entry: items of its extension, whole words.
+  var items: MemoryView = .empty
   var condition: Condition
   /// Of a batch: its encoded records. ``WriteBatch`` has the layout.
   var batch: MemoryView

@@ -41,10 +41,10 @@ extension Engine {
     change { () throws(StoreError) in
       try barriers.add([barrier], keepingAll: hasSnapshots.load(ordering: .relaxed))
     }
-    for view in views {
-      operation.key.lend {
-        view.apply(EntryChange(.invalidate, key: $0, deadline: nil, isReplacing: false, replacedDeadline: nil))
-      }
+    operation.key.lend { prefix in
+      let change = EntryChange(
+        .invalidate, key: prefix, attributes: RawSpan(), byteCount: 0, deadline: nil, replacing: nil)
+      for view in views { view.apply(change) }
     }
     if !isReadOnly && options.compaction.isAutomatic { wakeCompactor() }
   }

@@ -188,10 +188,11 @@ extension Engine {
     let hash = index.hash(operation.key)
     index.prefetchBucket(hash)
     let kind = operation.recordKind
+    let fields = operation.deadline == nil ? 0 : 8
     var header = RecordHeader(
       sequence: log.lastSequence + 1, kind: kind,
       flags: operation.deadline == nil ? 0 : RecordHeader.Flags.expiry, key: operation.key.count,
-      value: operation.value.count, extension: operation.deadline == nil ? 0 : 8)
+      value: operation.value.count, extension: fields + operation.items.count)
     header.codec = operation.codec
     if operation.dictionary != 0 { header.dictionary = 1 }
     let byteCount = header.recordByteCount
@@ -200,6 +201,7 @@ extension Engine {
     // Padding first: the last word, parts of which the value may cover.
     memory.store(UInt64(0), at: at + byteCount - 8)
     if let deadline = operation.deadline { memory.store(deadline, at: at + RecordHeader.byteCount) }
+    if operation.items.count > 0 { memory.copy(operation.items, at: at + RecordHeader.byteCount + fields) }
     memory.copy(operation.key, at: at + header.keyOffset)
     memory.copy(operation.value, at: at + header.valueOffset)
     append(header, memory, byteCount)

@@ -64,7 +64,8 @@ extension Engine {
     return found
   }
 
-  private func byteCount(of record: FoundRecord) throws(StoreError) -> Int {
+  /// Of its value, which is compressed.
+  func byteCount(of record: FoundRecord) throws(StoreError) -> Int {
     guard let count = ValueCodec.byteCount(of: record.value, isBare: record.header.dictionary != 0) else {
       throw damage(record.entry, record.key)
     }

@@ -122,15 +122,25 @@ extension Engine {
     if operation.isDelete && !isThere { return }
     // One that is damaged is nothing to go by.
     let replaced = isThere ? position?.record : nil
+    // Its checksum has just been made, or, by a follower, verified.
+    let record = operation.isDelete ? nil : index.record(operation.entry, verifying: false)
+    let deadline = operation.deadline == .max ? nil : operation.deadline
     operation.key.lend { key in
-      for view in views {
-        view.apply(
-          EntryChange(
-            operation.isDelete ? .remove : .put, key: key,
-            deadline: operation.deadline == .max ? nil : operation.deadline, isReplacing: replaced != nil,
-            replacedDeadline: replaced?.deadline))
+      (record?.attributes ?? .empty).lend { attributes in
+        let change = EntryChange(
+          operation.isDelete ? .remove : .put, key: key, attributes: attributes,
+          byteCount: record.map(contentByteCount) ?? 0, deadline: deadline, replacing: replaced)
+        for view in views { view.apply(change) }
       }
     }
+  }
+
+  /// Bytes of key and value, as they were put.
+  private func contentByteCount(_ record: FoundRecord) -> Int {
+    let stored = record.header.valueByteCount
+    // Of a frame that says nothing of that, which none of ours is, what it takes.
+    let value = record.isCompressed ? (try? byteCount(of: record)) ?? stored : stored
+    return record.header.keyByteCount + value
   }
 
   @inline(never)

@@ -66,21 +66,37 @@ struct EncodedAttribute {
 }
 
 extension MemoryView {
-  fileprivate func dropFirst(_ count: Int) -> MemoryView {
-    count < self.count ? slice(count, self.count - count) : .empty
-  }
-
   /// Whether it is UTF-8.
-  fileprivate var isText: Bool { String(validating: array(), as: UTF8.self) != nil }
+  fileprivate var isText: Bool { isASCII || String(validating: array(), as: UTF8.self) != nil }
+
+  private var isASCII: Bool {
+    var (offset, bits): (Int, UInt64) = (0, 0)
+    while offset + 8 <= count {
+      bits |= load(offset, as: UInt64.self)
+      offset += 8
+    }
+    while offset < count {
+      bits |= UInt64(load(offset, as: UInt8.self))
+      offset += 1
+    }
+    return bits & 0x8080_8080_8080_8080 == 0
+  }
 }
 
 /// SPEC 4.9: the item, as it stands in the extension of a put.
-enum AttributeItem {
-  static let type: UInt8 = 2
+package enum AttributeItem {
+  package static let type: UInt8 = 2
   static let headBytes = 2
   /// An extension has at most 255 words. Expiry and version take two; of an earlier version, its item takes three.
   static let wordsMax = 250
 
+  /// What is in a whole item: nothing if it is not as it should be.
+  static func content(_ item: MemoryView) -> MemoryView {
+    if item.count < headBytes { return .empty }
+    return EncodedAttribute.checked(item.slice(headBytes, item.count - headBytes)) ?? .empty
+  }
+
+  /// - Returns: the item, whole words; nothing if there are no attributes.
   /// - Throws: `.invalidAttribute`.
   static func encode(_ attributes: Attributes) throws(StoreError) -> [UInt8] {
     if attributes.isEmpty { return [] }
@@ -150,7 +166,7 @@ enum AttributeItem {
 extension RecordHeader {
   /// The attributes of an entry, as they stand in its record: nothing if there are none, or none that are as they
   /// should be.
-  func attributes(_ view: MemoryView, at offset: Int) -> MemoryView {
+  package func attributes(_ view: MemoryView, at offset: Int) -> MemoryView {
     guard saysMore, hasItsFields else { return .empty }
     var (item, end) = (offset + Self.byteCount + fieldsByteCount, offset + keyOffset)
     if end > view.count { end = view.count }
@@ -158,8 +174,7 @@ extension RecordHeader {
       let byteCount = Int(view.load(item + 1, as: UInt8.self)) * 8
       guard byteCount > 0, byteCount <= end - item else { break }
       if view.load(item, as: UInt8.self) == AttributeItem.type {
-        return EncodedAttribute.checked(view.slice(item + AttributeItem.headBytes, byteCount - AttributeItem.headBytes))
-          ?? .empty
+        return AttributeItem.content(view.slice(item, byteCount))
       }
       item += byteCount
     }
@@ -175,14 +190,21 @@ extension Attributes {
     _ body: (borrowing EncodedAttributes) throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
     let item = try AttributeItem.encode(self)
-    return try item.withBytes { (item) throws(StoreError) in
-      let content = EncodedAttribute.checked(MemoryView(item).dropFirst(AttributeItem.headBytes)) ?? .empty
+    return try item.withBytes { (item: RawSpan) throws(StoreError) in
+      let content = AttributeItem.content(MemoryView(item))
       return try content.lend { (content) throws(StoreError) in try body(EncodedAttributes(unchecked: content)) }
     }
   }
 
-  /// What an item says, checked before.
-  init(_ encoded: MemoryView) {
+  /// What the content of an item says: nothing if it is not as it should be.
+  package init(content: [UInt8]) {
+    self = content.withBytes { (content: RawSpan) in
+      Attributes(EncodedAttribute.checked(MemoryView(content)) ?? .empty)
+    }
+  }
+
+  /// - Parameter encoded: what an item says, checked before.
+  package init(_ encoded: MemoryView) {
     self.init()
     var offset = 0
     while let one = EncodedAttribute(encoded, at: offset) {

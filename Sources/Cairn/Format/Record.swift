@@ -199,6 +199,15 @@ package struct RecordHeader: Equatable {
     flags >> 9 != 0 || extensionByteCount > fieldsByteCount
   }
 
+  /// The same but for attributes.
+  package func saysMoreThanAttributes(_ bytes: MemoryView) -> Bool {
+    if flags >> 9 != 0 { return true }
+    let attributes = attributes(bytes, at: 0)
+    // An item's head, and up to a whole number of words.
+    let item = attributes.count == 0 ? 0 : (attributes.count + AttributeItem.headBytes + 7) & ~7
+    return extensionByteCount > fieldsByteCount + item
+  }
+
   /// What says how the value is stored: flags 3 to 7, codec and dictionary.
   package var encoding: UInt64 {
     get { marks & 0xFFFF_00F8 }

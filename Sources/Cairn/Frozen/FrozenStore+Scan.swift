@@ -33,7 +33,9 @@ extension FrozenStore {
     try record.key(view).lend { (key) throws in
       try value.lend { (value) throws in
         try body(
-          EntryView(key: key, value: value, version: record.version(view), deadline: record.deadline(view)))
+          EntryView(
+            key: key, value: value, attributes: RawSpan(), version: record.version(view),
+            deadline: record.deadline(view)))
       }
     }
   }

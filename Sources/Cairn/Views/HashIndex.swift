@@ -159,6 +159,8 @@ struct FoundRecord {
   var deadline: Int64? { header.deadline(bytes, at: 0) }
   @inline(__always)
   var version: UInt64 { header.version(bytes, at: 0) }
+  /// As they stand in the record; nothing if there are none, or none that are as they should be.
+  var attributes: MemoryView { header.attributes(bytes, at: 0) }
 }
 
 /// What a search ended with.

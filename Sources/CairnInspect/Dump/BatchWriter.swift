@@ -3,7 +3,7 @@ internal import Cairn
 /// Puts gathered into batches.
 struct BatchWriter {
   let store: Store
-  private var pending: [(key: [UInt8], value: [UInt8], codec: UInt8?, deadline: Int64?)] = []
+  private var pending: [(key: [UInt8], value: [UInt8], codec: UInt8?, deadline: Int64?, attributes: Attributes)] = []
   private var keys: Set<[UInt8]> = []
   private var byteCount = 0
 
@@ -20,9 +20,11 @@ struct BatchWriter {
   /// The value is in the store after the next `flush` at the latest.
   ///
   /// - Parameter codec: how the value is stored already; `nil`: it is as the store may store it.
-  mutating func put(_ value: [UInt8], codec: UInt8? = nil, for key: [UInt8], deadline: Int64?) throws(StoreError) {
+  mutating func put(
+    _ value: [UInt8], codec: UInt8? = nil, for key: [UInt8], deadline: Int64?, attributes: Attributes
+  ) throws(StoreError) {
     if isFull(for: key, value) { try flush() }
-    pending.append((key, value, codec, deadline))
+    pending.append((key, value, codec, deadline, attributes))
     keys.insert(key)
     byteCount += key.count + value.count
   }
@@ -37,9 +39,10 @@ struct BatchWriter {
       for entry in entries {
         let expires = entry.deadline.map { Store.Expiry.at(milliseconds: $0) } ?? .never
         if let codec = entry.codec {
-          try batch.put(stored: entry.value, codec: codec, for: entry.key, expires: expires)
+          try batch.put(
+            stored: entry.value, codec: codec, for: entry.key, attributes: entry.attributes, expires: expires)
         } else {
-          try batch.put(entry.value, for: entry.key, expires: expires)
+          try batch.put(entry.value, for: entry.key, attributes: entry.attributes, expires: expires)
         }
       }
     }

@@ -1,7 +1,7 @@
-internal import Cairn
+package import Cairn
 
 /// An entry as a line of JSON, which says all that there is to say of it (SPEC 8):
-/// `{"key": "…", "value": "…", "version": 7, "deadline": 1700000000000}`.
+/// `{"key": "…", "value": "…", "version": 7, "deadline": 1700000000000, "attributes": {"model": "small"}}`.
 package struct DumpLine: Equatable {
   package var key: [UInt8]
   package var value: [UInt8]
@@ -9,6 +9,7 @@ package struct DumpLine: Equatable {
   package var version: UInt64
   /// Milliseconds since 1970.
   package var deadline: Int64?
+  package var attributes: Attributes = [:]
 
   /// Without the line feed.
   package var text: [UInt8] {
@@ -16,7 +17,7 @@ package struct DumpLine: Equatable {
     Self.appendStart(unsafe MemoryView(key.span.bytes), to: &output)
     output.append(", ")
     JSONText.appendMember("value", unsafe MemoryView(value.span.bytes), to: &output)
-    Self.appendEnd(version, deadline, to: &output)
+    Self.appendEnd(version, deadline, attributes, to: &output)
     return output
   }
 
@@ -27,13 +28,16 @@ package struct DumpLine: Equatable {
   }
 
   /// What stands behind the value.
-  static func appendEnd(_ version: UInt64, _ deadline: Int64?, to output: inout [UInt8]) {
+  static func appendEnd(
+    _ version: UInt64, _ deadline: Int64?, _ attributes: Attributes, to output: inout [UInt8]
+  ) {
     output.append(", \"version\": ")
     output += String(version).utf8
     if let deadline {
       output.append(", \"deadline\": ")
       output += String(deadline).utf8
     }
+    DumpAttributes.append(attributes, to: &output)
     output.append(UInt8(ascii: "}"))
   }
 }

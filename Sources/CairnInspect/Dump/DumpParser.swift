@@ -1,3 +1,5 @@
+internal import Cairn
+
 /// A line that is none of a dump: what is wrong with it.
 package struct DumpError: Error, Equatable {
   package let message: String
@@ -20,7 +22,7 @@ package struct DumpParser: ~Escapable {
   @_lifetime(copy text)
   private init(_ text: Span<UInt8>) { self.text = text }
 
-  private func error(_ message: String) -> DumpError { DumpError(message: message, offset: at) }
+  func error(_ message: String) -> DumpError { DumpError(message: message, offset: at) }
 
   static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
 
@@ -28,14 +30,14 @@ package struct DumpParser: ~Escapable {
     while at < text.count, Self.isSpace(text[at]) { at += 1 }
   }
 
-  private mutating func take(_ character: UInt8) -> Bool {
+  mutating func take(_ character: UInt8) -> Bool {
     skipSpace()
     guard at < text.count, text[at] == character else { return false }
     at += 1
     return true
   }
 
-  private mutating func expect(_ character: Unicode.Scalar) throws(DumpError) {
+  mutating func expect(_ character: Unicode.Scalar) throws(DumpError) {
     guard take(UInt8(ascii: character)) else { throw error("\(character) is expected here") }
   }
 
@@ -51,7 +53,9 @@ package struct DumpParser: ~Escapable {
     skipSpace()
     guard at == text.count else { throw error("something follows the object") }
     guard let key = members.key, let value = members.value else { throw error("an entry has a key and a value") }
-    return DumpLine(key: key, value: value, version: members.version ?? 0, deadline: members.deadline)
+    return DumpLine(
+      key: key, value: value, version: members.version ?? 0, deadline: members.deadline,
+      attributes: members.attributes ?? [:])
   }
 
   /// Those of a line that have been read.
@@ -60,6 +64,7 @@ package struct DumpParser: ~Escapable {
     var value: [UInt8]?
     var version: UInt64?
     var deadline: Int64?
+    var attributes: Attributes?
   }
 
   private mutating func member(_ members: inout Members) throws(DumpError) {
@@ -81,6 +86,9 @@ package struct DumpParser: ~Escapable {
     case "deadline":
       isAgain = members.deadline != nil
       members.deadline = try number(Int64.self)
+    case "attributes":
+      isAgain = members.attributes != nil
+      members.attributes = try attributes()
     default:
       at = start
       let shown = Escaping.text(String(name.prefix(40))) + (name.count > 40 ? "…" : "")
@@ -95,7 +103,7 @@ package struct DumpParser: ~Escapable {
     return bytes
   }
 
-  private mutating func number<T: FixedWidthInteger>(_: T.Type) throws(DumpError) -> T {
+  mutating func number<T: FixedWidthInteger>(_: T.Type) throws(DumpError) -> T {
     skipSpace()
     var digits: [UInt8] = []
     while at < text.count, digits.count < 25, text[at] == UInt8(ascii: "-") || (0x30...0x39).contains(text[at]) {
@@ -109,9 +117,28 @@ package struct DumpParser: ~Escapable {
     return number
   }
 
+  /// What comes next; `nil` at the end.
+  var next: UInt8? {
+    mutating get {
+      skipSpace()
+      return at < text.count ? text[at] : nil
+    }
+  }
+
+  /// What may be a number, and ends where none goes on.
+  mutating func takeNumber() -> String {
+    skipSpace()
+    var digits: [UInt8] = []
+    while at < text.count, digits.count < 400, !Self.isSpace(text[at]), ![0x2C, 0x5D, 0x7D].contains(text[at]) {
+      digits.append(text[at])
+      at += 1
+    }
+    return String(decoding: digits, as: UTF8.self)
+  }
+
   // MARK: Strings
 
-  private mutating func string() throws(DumpError) -> [UInt8] {
+  mutating func string() throws(DumpError) -> [UInt8] {
     try expect("\"")
     var result: [UInt8] = []
     var chunk = ByteChunk()

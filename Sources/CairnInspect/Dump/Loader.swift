@@ -9,8 +9,8 @@ package struct InputError: Error {
 
 /// Puts the entries of a dump into a store, which is opened for the first of them: input that is no dump makes none.
 ///
-/// What is there already, with the same value and deadline, is not written again: so a load that was interrupted is
-/// gone on with by running it again.
+/// What is there already, with the same value, deadline and attributes, is not written again: so a load that was
+/// interrupted is gone on with by running it again.
 package struct Loader {
   package private(set) var lines = 0
   /// The first so many lines are in the store.
@@ -133,13 +133,13 @@ package struct Loader {
     }
     let store = try openStore()
     if writer?.isPending(entry.key) == false, let known = try store.entry(for: entry.key),
-      known.deadline == entry.deadline, known.value.isSame(as: entry.value)
+      known.deadline == entry.deadline, known.attributes == entry.attributes, known.value.isSame(as: entry.value)
     {
       unchanged += 1
       return
     }
     if writer?.isFull(for: entry.key, entry.value) == true { try flush() }
-    try writer?.put(entry.value, for: entry.key, deadline: entry.deadline)
+    try writer?.put(entry.value, for: entry.key, deadline: entry.deadline, attributes: entry.attributes)
     written += 1
   }
 

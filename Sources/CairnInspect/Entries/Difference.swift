@@ -1,6 +1,7 @@
 package import Cairn
 
-/// What two stores hold differently: keys that one of them lacks, and entries whose value or deadline is another.
+/// What two stores hold differently: keys that one of them lacks, and entries whose value, deadline
+/// or attributes are others.
 /// Versions do not count: they say how a store came to its content.
 package struct Difference {
   package enum Kind: String, Sendable {
@@ -8,6 +9,7 @@ package struct Difference {
     case onlyInSecond = ">"
     case value = "!"
     case deadline = "@"
+    case attributes = "#"
     /// A value cannot be decompressed, so that nobody can tell.
     case damaged = "?"
   }
@@ -72,16 +74,16 @@ package struct Difference {
   private static func difference(
     _ records: inout [LocatedRecords], _ a: LiveEntries.Location, _ b: LiveEntries.Location
   ) throws(StoreError) -> Kind? {
-    guard a.valueByteCount == b.valueByteCount, try areEqual(&records, a, b) else { return .value }
-    return a.deadline == b.deadline ? nil : .deadline
+    if a.valueByteCount != b.valueByteCount { return .value }
+    let first = try records[0].record(at: a, isNextNear: false)
+    let second = try records[1].record(at: b, isNextNear: false)
+    if !areEqual(first, second) { return .value }
+    if a.deadline != b.deadline { return .deadline }
+    return first.attributes == second.attributes ? nil : .attributes
   }
 
   /// Those that only a newer version understands, as they are stored.
-  private static func areEqual(
-    _ records: inout [LocatedRecords], _ a: LiveEntries.Location, _ b: LiveEntries.Location
-  ) throws(StoreError) -> Bool {
-    let first = try records[0].record(at: a, isNextNear: false)
-    let second = try records[1].record(at: b, isNextNear: false)
+  private static func areEqual(_ first: LogRecord, _ second: LogRecord) -> Bool {
     let isSameKind =
       first.header.isUnderstood && second.header.isUnderstood || first.header.encoding == second.header.encoding
     return isSameKind && first.value.isEqual(to: second.value)
@@ -92,7 +94,8 @@ package struct Difference {
   package var summary: String {
     func count(_ kind: Kind) -> Int { counts[kind] ?? 0 }
     return "\(same) the same, \(count(.onlyInFirst)) only in the first, \(count(.onlyInSecond)) only in the second, "
-      + "\(count(.value)) with another value, \(count(.deadline)) with another deadline"
+      + "\(count(.value)) with another value, \(count(.deadline)) with another deadline, "
+      + "\(count(.attributes)) with other attributes"
       + (damage == nil ? "" : ", \(count(.damaged)) with a damaged value")
   }
 }

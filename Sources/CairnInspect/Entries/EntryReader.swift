@@ -41,6 +41,7 @@ package struct EntryReader {
     package var value: [UInt8] { record.value.array() }
     package var version: UInt64 { record.version }
     package var deadline: Int64? { record.deadline }
+    package var attributes: Attributes { record.attributes }
 
     /// Without a copy.
     package func lendValue(_ body: (RawSpan) throws(StoreError) -> Void) throws(StoreError) {

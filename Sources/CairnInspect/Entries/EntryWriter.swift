@@ -30,11 +30,11 @@ package struct EntryWriter {
 
   package mutating func write(_ entry: EntryReader.Entry) throws(StoreError) {
     let record = entry.record
-    try write(record.key, record.value, record.version, record.deadline)
+    try write(record.key, record.value, record.version, record.deadline, record.attributes)
   }
 
   package mutating func write(
-    _ key: MemoryView, _ value: MemoryView, _ version: UInt64, _ deadline: Int64?
+    _ key: MemoryView, _ value: MemoryView, _ version: UInt64, _ deadline: Int64?, _ attributes: Attributes = [:]
   ) throws(StoreError) {
     switch format {
     case .text: try write(key, value) { Escaping.text($0) }
@@ -46,7 +46,7 @@ package struct EntryWriter {
         var value = JSONText.Member("value", value)
         while value.appendPiece(to: &pending) { try handOver() }
       }
-      DumpLine.appendEnd(version, deadline, to: &pending)
+      DumpLine.appendEnd(version, deadline, attributes, to: &pending)
     }
     pending.append(UInt8(ascii: "\n"))
     try sink.write(pending)

@@ -146,6 +146,15 @@ extension HexDump {
       try addTime("replaced", place + 16)
       (place, fields) = (place + RecordHeader.replacementItemBytes, fields - RecordHeader.replacementItemBytes)
     }
+    if header.kind == RecordHeader.Kind.put || header.kind == RecordHeader.Kind.earlier, fields >= 8,
+      try word(place, 1) == UInt64(AttributeItem.type), try word(place + 1, 1) > 0
+    {
+      let byteCount = min(fields, Int(try word(place + 1, 1)) * 8)
+      let record = try window.bytes(at: at, header.recordByteCount)
+      let attributes = record.map { Attributes(header.attributes($0, at: 0)) } ?? [:]
+      add("attributes", place, byteCount, attributes.names.map(Escaping.text).joined(separator: ", "))
+      (place, fields) = (place + byteCount, fields - byteCount)
+    }
     if fields > 0 { add("extension", place, fields) }
     if header.keyByteCount > 0 { add("key", at + header.keyOffset, header.keyByteCount) }
     try addValue(at + header.valueOffset, header)

@@ -224,6 +224,7 @@ private struct RecordLines: LogVisitor {
         JSONText.appendMember("key", record.key, to: &bytes)
         bytes += ", \"valueBytes\": \(record.valueByteCount)".utf8
         if let deadline = record.deadline { bytes += ", \"deadline\": \(deadline)".utf8 }
+        if record.hasValue { DumpAttributes.append(record.attributes, to: &bytes) }
         if record.isMoved || record.isEarlier { bytes += ", \"version\": \(record.version)".utf8 }
         if let replacement = record.replacement {
           bytes += ", \"replacedBy\": \(replacement.version), \"replaced\": \(replacement.time)".utf8
@@ -249,6 +250,12 @@ private struct RecordLines: LogVisitor {
       text += " \(right(header.keyByteCount, 5)) \(right(record.valueByteCount, 9))  "
       text += header.isBarrier ? Escaping.text(record.key.array()) + "*" : Escaping.text(record.key.array())
       if let deadline = record.deadline { text += "  until \(Timestamp.text(milliseconds: deadline))" }
+      if record.hasValue && !record.attributes.isEmpty {
+        var bytes: [UInt8] = []
+        DumpAttributes.append(record.attributes, to: &bytes)
+        // Without the name of the member.
+        text += "  " + String(decoding: bytes.dropFirst(", \"attributes\": ".utf8.count), as: UTF8.self)
+      }
       if record.isMoved { text += "  (moved, version \(record.version))" }
       if record.isEarlier { text += "  (version \(record.version)" }
       if let replacement = record.replacement {

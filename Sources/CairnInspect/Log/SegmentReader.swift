@@ -32,6 +32,8 @@ struct LogRecord {
     return ValueCodec.byteCount(of: storedValue, isBare: header.dictionary != 0) ?? header.valueByteCount
   }
   var deadline: Int64? { header.deadline(bytes, at: 0) }
+  /// None if they are not as they should be.
+  var attributes: Attributes { Attributes(header.attributes(bytes, at: 0)) }
   /// Of the entry; of a remove, what it has removed is older.
   var version: UInt64 { header.version(bytes, at: 0) }
   /// Whether the version is another one than the record's place in the log tells: it was moved by compaction.

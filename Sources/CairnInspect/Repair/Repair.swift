@@ -57,9 +57,9 @@ package struct Repair {
       let isAsStored = record.header.dictionary == 0
       try writer.put(
         (isAsStored ? record.storedValue : record.value).array(), codec: isAsStored ? record.header.codec : nil,
-        for: record.key.array(), deadline: record.deadline)
+        for: record.key.array(), deadline: record.deadline, attributes: record.attributes)
       entries += 1
-      if record.header.saysMore { simplified += 1 }
+      if record.header.saysMoreThanAttributes(record.bytes) { simplified += 1 }
       entryBytes += record.bytes.count
     }
     try writer.flush()

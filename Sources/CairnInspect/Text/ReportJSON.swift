@@ -14,6 +14,7 @@ extension Difference.Kind {
     case .onlyInSecond: "onlyInSecond"
     case .value: "value"
     case .deadline: "deadline"
+    case .attributes: "attributes"
     case .damaged: "damaged"
     }
   }
@@ -26,7 +27,7 @@ extension Difference.Kind {
     return line + "}\n".utf8
   }
 
-  fileprivate static let all: [Self] = [.onlyInFirst, .onlyInSecond, .value, .deadline, .damaged]
+  fileprivate static let all: [Self] = [.onlyInFirst, .onlyInSecond, .value, .deadline, .attributes, .damaged]
 
   fileprivate func count(_ counts: [Self: Int]) -> (String, JSON) { (name, .integer(counts[self] ?? 0)) }
 }

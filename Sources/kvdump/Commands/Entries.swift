@@ -90,9 +90,10 @@ extension Command {
       "dump", "Writes all live entries as JSON, a line for each, in the order of their versions.",
       positionals: [path], options: [prefix, glob, escaped],
       notes: [
-        "{\"key\": …, \"value\": …, \"version\": …, \"deadline\": …}: strings where bytes are UTF-8, otherwise Base64\n"
-          + "in keyBase64 and valueBase64; the deadline in milliseconds since 1970, if there is one. Nothing of\n"
-          + "an entry is lost; load gives it a new version, in the same order.",
+        "{\"key\": …, \"value\": …, \"version\": …, \"deadline\": …, \"attributes\": {…}}: strings where bytes are\n"
+          + "UTF-8, otherwise Base64 in keyBase64 and valueBase64; the deadline in milliseconds since 1970 and the\n"
+          + "attributes, if there are some. Nothing of an entry is lost; load gives it a new version, in the same\n"
+          + "order.",
         "Where the log is damaged, writes the store as it was before the damage, and exits with 3: see repair.",
       ])
   ) { arguments, output in
@@ -122,8 +123,8 @@ extension Command {
         "FILE is a dump; without it, or if it is -, standard input is read. Entries replace what their keys had. They\n"
           + "get new versions, in the order of the lines; those in the lines are not kept. An entry whose deadline\n"
           + "has passed is left out, and removes nothing.",
-        "What is there already, with the same value and deadline, is not written again: a load that was interrupted\n"
-          + "goes on when it is run again. A key that is in several lines, with other\n"
+        "What is there already, with the same value, deadline and attributes, is not written again: a load that\n"
+          + "was interrupted goes on when it is run again. A key that is in several lines, with other\n"
           + "values, has what the last one says in the end, but is written anew by each run. The store is opened\n"
           + "after the first line has been read: nothing is made if FILE is no dump.",
         "No other process may have the store open for writing.",
@@ -171,8 +172,8 @@ extension Command {
       ],
       notes: [
         "A line for each key that differs: < only in the first, > only in the second, ! another value, @ another\n"
-          + "deadline, ? a damaged value. Versions do not count, nor how a value is stored. Exits with 0 if there is\n"
-          + "no difference, with 2 if there is one, and with 3 if a value is damaged."
+          + "deadline, # other attributes, ? a damaged value. Versions do not count, nor how a value is stored.\n"
+          + "Exits with 0 if there is no difference, with 2 if there is one, and with 3 if a value is damaged."
       ])
   ) { arguments, output in
     let isQuiet = arguments.has("--quiet")

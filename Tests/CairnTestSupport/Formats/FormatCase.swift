@@ -50,7 +50,7 @@ public struct FormatCase: Sendable {
     self.make = make
   }
 
-  public static let all = golden + future + hostile + dictionaries + barriers
+  public static let all = golden + future + hostile + dictionaries + barriers + attributes
 
   /// What stands in the file beside the store.
   public var expectation: String { "read: \(reading)\nwrite: \(writing)\n" }
