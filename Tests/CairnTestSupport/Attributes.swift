@@ -22,6 +22,15 @@ extension SeededRandom {
 }
 
 extension Attributes {
+  /// Attributes of every other value, by which it is recognised.
+  public init(telling value: [UInt8]) {
+    self.init()
+    let sum = value.reduce(0) { $0 &+ Int64($1) }
+    if sum % 2 == 0 { return }
+    self["sum"] = .integer(sum)
+    if sum % 3 == 0 { self["tags"] = .tags(["third", String(sum % 10)]) }
+  }
+
   /// What they add to a record, counted as the specification has it (SPEC 4.9).
   public var itemBytes: Int {
     if isEmpty { return 0 }

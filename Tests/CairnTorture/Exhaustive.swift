@@ -112,6 +112,10 @@ package struct Exhaustive {
       try store.put(value, for: "b", expires: .at(milliseconds: deadline))
       moments.promise.withLock { $0.make(model.sequence, .process) }
       clock.advance(2000)
+    case .invalidate:
+      model.invalidate([])
+      history.note(model, endsCommit: true)
+      try store.invalidateAll()
     case .sync:
       try store.sync()
       durability = .disk

@@ -59,7 +59,9 @@ package struct History: Sendable {
   private func objectionToLookups(_ store: Store, _ expected: [[UInt8]: Model.Entry]) throws -> String? {
     for key in Set(current.entries.keys).union(expected.keys) {
       let entry = try store.entry(for: key)
-      let found = entry.map { Model.Entry(value: $0.value, version: $0.version, deadline: $0.deadline) }
+      let found = entry.map {
+        Model.Entry(value: $0.value, version: $0.version, deadline: $0.deadline, attributes: $0.attributes)
+      }
       if found != expected[key] {
         let name = String(decoding: key, as: UTF8.self)
         return "\(name): \(Self.text(found)) looked up, \(Self.text(expected[key])) expected"

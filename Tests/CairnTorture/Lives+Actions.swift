@@ -25,9 +25,11 @@ extension Lives {
     case 20..<28:
       let (key, value) = (newKey(), newValue())
       let deadline = clock.wallMilliseconds() + Int64(random.below(3000))
-      model.put(value, for: key, deadline: deadline)
+      let attributes = Attributes(telling: value)
+      model.put(value, for: key, deadline: deadline, attributes: attributes)
       history.note(model, endsCommit: true)
-      try store.put(value, for: key, expires: .at(milliseconds: deadline), durability: durability)
+      try store.put(
+        value, for: key, attributes: attributes, expires: .at(milliseconds: deadline), durability: durability)
       promised = durability
     case 28..<33:
       try store.sync()
@@ -52,9 +54,10 @@ extension Lives {
     case 57: try interrupt(store, disk, moments) { try store.carryOutBarriers() }
     default:
       let (key, value) = (newKey(), newValue())
-      model.put(value, for: key)
+      let attributes = Attributes(telling: value)
+      model.put(value, for: key, attributes: attributes)
       history.note(model, endsCommit: true)
-      try store.put(value, for: key, durability: durability)
+      try store.put(value, for: key, attributes: attributes, durability: durability)
       promised = durability
     }
     if let promised { moments.promise.withLock { $0.make(model.sequence, promised) } }
@@ -70,7 +73,7 @@ extension Lives {
     }
     let removed = random.percent(30) ? entries[0].key : nil
     for (number, entry) in entries.enumerated() {
-      model.put(entry.value, for: entry.key, deadline: entry.deadline)
+      model.put(entry.value, for: entry.key, deadline: entry.deadline, attributes: Attributes(telling: entry.value))
       history.note(model, endsCommit: number == entries.count - 1 && removed == nil)
     }
     if let removed {
@@ -79,7 +82,9 @@ extension Lives {
     }
     try store.write(durability: durability) { batch in
       for (key, value, deadline) in entries {
-        try batch.put(value, for: key, expires: deadline.map { .at(milliseconds: $0) } ?? .never)
+        try batch.put(
+          value, for: key, attributes: Attributes(telling: value),
+          expires: deadline.map { .at(milliseconds: $0) } ?? .never)
       }
       if let removed { try batch.remove(removed) }
     }

@@ -88,7 +88,9 @@ extension Lives {
       return true
     }
     let legal = frozen[(promise.frozen ?? 0)...].contains { expected in
-      expected.filter { $0.value.deadline ?? .max > now } == found
+      // Frozen stores have no attributes.
+      let live = expected.filter { $0.value.deadline ?? .max > now }
+      return live.mapValues { Model.Entry(value: $0.value, version: $0.version, deadline: $0.deadline) } == found
     }
     if !legal { throw finding("frozen: \(found.count) entries, as in none that was made") }
     for (key, entry) in found where try store.value(for: key) != entry.value {

@@ -1,7 +1,7 @@
 /// What is done to a store, one thing after the other.
 package struct Script: Sendable, Equatable, CustomStringConvertible {
   package enum Step: String, CaseIterable, Sendable {
-    case put, delete, batch, sync, rotate, checkpoint, compact, expire
+    case put, delete, batch, sync, rotate, checkpoint, compact, expire, invalidate
   }
 
   package var steps: [Step]

@@ -109,7 +109,11 @@ package struct Work: Sendable {
   static func contents(of store: Store) throws -> [[UInt8]: [UInt8]] {
     // If not, what was invalidated is perhaps being taken out, and counts until then.
     let isSettled = store.statistics.barriers == 0
-    var contents = try store.contents().mapValues(\.value)
+    let entries = try store.contents()
+    for (key, entry) in entries where key != probe && entry.attributes != Attributes(telling: entry.value) {
+      throw Wrong(what: "\(String(decoding: key, as: UTF8.self)) has other attributes than its value tells")
+    }
+    var contents = entries.mapValues(\.value)
     let (counted, indexed) = (store.statistics.liveEntries, store.indexedEntries)
     if isSettled ? counted != contents.count || indexed != counted : counted < contents.count {
       throw Wrong(what: "\(contents.count) entries, \(counted) counted, \(indexed) in the index")

@@ -111,7 +111,7 @@ package struct Worker {
       return try store.write(durability: durability) { batch in
         for change in changes {
           if let value = change.value {
-            try batch.put(value, for: change.key, expires: change.expiry)
+            try batch.put(value, for: change.key, attributes: Attributes(telling: value), expires: change.expiry)
           } else {
             try batch.remove(change.key)
           }
@@ -119,7 +119,9 @@ package struct Worker {
       }
     }
     if let value = changes[0].value {
-      try store.put(value, for: changes[0].key, expires: changes[0].expiry, durability: durability)
+      try store.put(
+        value, for: changes[0].key, attributes: Attributes(telling: value), expires: changes[0].expiry,
+        durability: durability)
     } else {
       try store.remove(changes[0].key, durability: durability)
     }
