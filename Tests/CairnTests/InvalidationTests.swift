@@ -43,6 +43,21 @@ import Testing
     try store.close()
   }
 
+  /// What has not been found yet is told as what waits.
+  @Test func pending() throws {
+    let store = try Store.open(at: path, options: options())
+    for number in 0..<10 { try store.put([UInt8](repeating: 1, count: 8), for: "a\(number)") }
+    try store.put("b", for: "b")
+    #expect(try store.pendingInvalidBytes() == 0)
+    try store.invalidate(prefix: "a")
+    try store.put("new", for: "a3")
+    #expect(try store.pendingInvalidBytes() == 9 * 48)
+    try store.engine.carryOutBarriers()
+    #expect(try store.pendingInvalidBytes() == 0 && store.statistics.invalidatedBytes == 9 * 48)
+    try store.close()
+    #expect(throws: StoreError.self) { try store.pendingInvalidBytes() }
+  }
+
   @Test func limits() throws {
     let store = try Store.open(at: path, options: options())
     try store.invalidate(prefix: [UInt8](repeating: 1, count: Store.Limits.keyBytes))

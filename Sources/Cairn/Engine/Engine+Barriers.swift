@@ -105,9 +105,22 @@ extension Engine {
     change { () throws(StoreError) in try barriers.remove(due) }
   }
 
+  /// Bytes of the records that barriers hide and that still count as live.
+  func pendingInvalidBytes() throws(StoreError) -> Int {
+    if !alive.isSet { throw deadError() }
+    var byteCount = 0
+    for shard in 0..<HashIndex.shards where barriers.count > 0 {
+      try verify(shard)
+      byteCount += try hidden(in: shard).reduce(0) { $0 + $1.byteCount }
+    }
+    return byteCount
+  }
+
   private struct HiddenEntry {
     let entry: UInt64
     let hash: UInt64
+    /// Of the record.
+    let byteCount: Int
   }
 
   private func hidden(in shard: Int) throws(StoreError) -> [HiddenEntry] {
@@ -124,7 +137,8 @@ extension Engine {
       guard let found = index.record(entry, verifying: false), list.hides(found.key, version: found.version),
         let record = index.record(entry, verifying: true)
       else { continue }
-      hidden.append(HiddenEntry(entry: entry, hash: index.hash(record.key)))
+      hidden.append(
+        HiddenEntry(entry: entry, hash: index.hash(record.key), byteCount: record.header.recordByteCount))
     }
     return hidden
   }
