@@ -1,3 +1,4 @@
+import CAllocations
 import Cairn
 import CairnIndex
 import CairnTestSupport
@@ -24,6 +25,31 @@ import Testing
       satisfied += expected ? 1 : 0
     }
     #expect(satisfied > Self.count / 5 && satisfied < Self.count * 4 / 5, "seed \(seed): the cases say little")
+  }
+
+  /// Goal: asking what is encoded takes nothing from the heap. Only optimised code promises it.
+  @Test func nothingIsAllocated() throws {
+    let query =
+      try Query(
+        "text prefix 'a text' and text != 'another text of some length' and not tags has 'nothing' and tags exists and "
+          + "tags == ['first', 'second tag of some length'] and number between -1 and 2.5 and number in (0.5, 1) and "
+          + "(date < 2026-11-20 or date > 2026-11-20) and not (none == 1 or none exists)")
+    let entry: Attributes = [
+      "text": "a text of some length", "tags": ["first", "second tag of some length"], "number": 1,
+      "date": .date(milliseconds: 5),
+    ]
+    let (matches, taken) = try entry.withEncoded { attributes in
+      let before = allocations_of_thread()
+      var matches = 0
+      for _ in 0..<1000 where query.matches(attributes) { matches += 1 }
+      return (matches, allocations_of_thread() - before)
+    }
+    #expect(matches == 1000)
+    #if !DEBUG
+      #expect(taken == 0)
+    #else
+      _ = taken
+    #endif
   }
 
   /// Each pair of values there is, in all comparisons.
