@@ -23,32 +23,10 @@ extension Query.Node {
       for node in nodes where node.matches(attributes) { return true }
       return false
     case .not(let node): return !node.matches(attributes)
-    case .exists(let name): return name.withBytes { attributes.find($0) } != nil
-    case .compare(let name, let comparison, let operand):
+    case .compare(let name, _, _), .between(let name, _, _), .among(let name, _), .prefix(let name, _),
+      .tag(let name, _), .exists(let name):
       guard let found = name.withBytes({ attributes.find($0) }) else { return false }
-      let value = EncodedValue(found.kind, attributes.bytes.extracting(found.place))
-      switch comparison {
-      case .equal: return value.isEqual(to: operand) ?? false
-      case .notEqual: return value.isEqual(to: operand).map { !$0 } ?? false
-      default: return value.order(to: operand).map { comparison.isSatisfied(by: $0) } ?? false
-      }
-    case .between(let name, let lower, let upper):
-      guard let found = name.withBytes({ attributes.find($0) }) else { return false }
-      let value = EncodedValue(found.kind, attributes.bytes.extracting(found.place))
-      guard let first = value.order(to: lower), first >= 0, let second = value.order(to: upper) else { return false }
-      return second <= 0
-    case .among(let name, let operands):
-      guard let found = name.withBytes({ attributes.find($0) }) else { return false }
-      let value = EncodedValue(found.kind, attributes.bytes.extracting(found.place))
-      for operand in operands where value.isEqual(to: operand) ?? false { return true }
-      return false
-    case .prefix(let name, let prefix):
-      guard let found = name.withBytes({ attributes.find($0) }), found.kind == .string else { return false }
-      let value = attributes.bytes.extracting(found.place)
-      return prefix.withBytes { EncodedAttributes.hasPrefix(value, $0) }
-    case .tag(let name, let tag):
-      guard let found = name.withBytes({ attributes.find($0) }), found.kind == .tags else { return false }
-      return EncodedValue(found.kind, attributes.bytes.extracting(found.place)).hasTag(tag)
+      return EncodedValue(found.kind, attributes.bytes.extracting(found.place)).satisfies(self)
     }
   }
 }
@@ -62,6 +40,27 @@ private struct EncodedValue: ~Escapable {
   init(_ kind: EncodedAttributes.Kind, _ bytes: RawSpan) {
     self.kind = kind
     self.bytes = bytes
+  }
+
+  /// Whether it is what a node asks of the attribute that it names.
+  func satisfies(_ node: Query.Node) -> Bool {
+    switch node {
+    case .exists: return true
+    case .compare(_, .equal, let operand): return isEqual(to: operand) ?? false
+    case .compare(_, .notEqual, let operand): return isEqual(to: operand).map { !$0 } ?? false
+    case .compare(_, let comparison, let operand):
+      return order(to: operand).map { comparison.isSatisfied(by: $0) } ?? false
+    case .between(_, let lower, let upper):
+      guard let first = order(to: lower), let second = order(to: upper) else { return false }
+      return first >= 0 && second <= 0
+    case .among(_, let operands):
+      for operand in operands where isEqual(to: operand) ?? false { return true }
+      return false
+    case .prefix(_, let prefix):
+      return kind == .string && prefix.withBytes { EncodedAttributes.hasPrefix(bytes, $0) }
+    case .tag(_, let tag): return kind == .tags && hasTag(tag)
+    case .all, .and, .or, .not: preconditionFailure("these ask nothing of one attribute")
+    }
   }
 
   /// As ``Attributes/Value/order(to:)``.
@@ -112,28 +111,29 @@ extension Query.Node {
     case .and(let nodes): return nodes.allSatisfy { $0.matches(attributes) }
     case .or(let nodes): return nodes.contains { $0.matches(attributes) }
     case .not(let node): return !node.matches(attributes)
-    case .exists(let name): return attributes[name] != nil
-    case .compare(let name, let comparison, let operand):
-      guard let value = attributes[name] else { return false }
-      switch comparison {
-      case .equal: return value.isEqual(to: operand) ?? false
-      case .notEqual: return value.isEqual(to: operand).map { !$0 } ?? false
-      default: return value.order(to: operand).map { comparison.isSatisfied(by: $0) } ?? false
-      }
-    case .between(let name, let lower, let upper):
-      guard let value = attributes[name], let first = value.order(to: lower), let second = value.order(to: upper) else {
-        return false
-      }
+    case .compare(let name, _, _), .between(let name, _, _), .among(let name, _), .prefix(let name, _),
+      .tag(let name, _), .exists(let name):
+      return attributes[name]?.satisfies(self) ?? false
+    }
+  }
+}
+
+extension Attributes.Value {
+  /// Whether it is what a node asks of the attribute that it names.
+  fileprivate func satisfies(_ node: Query.Node) -> Bool {
+    switch (node, self) {
+    case (.exists, _): return true
+    case (.compare(_, .equal, let operand), _): return isEqual(to: operand) ?? false
+    case (.compare(_, .notEqual, let operand), _): return isEqual(to: operand).map { !$0 } ?? false
+    case (.compare(_, let comparison, let operand), _):
+      return order(to: operand).map { comparison.isSatisfied(by: $0) } ?? false
+    case (.between(_, let lower, let upper), _):
+      guard let first = order(to: lower), let second = order(to: upper) else { return false }
       return first >= 0 && second <= 0
-    case .among(let name, let operands):
-      guard let value = attributes[name] else { return false }
-      return operands.contains { value.isEqual(to: $0) ?? false }
-    case .prefix(let name, let prefix):
-      guard case .string(let text) = attributes[name] else { return false }
-      return text.utf8.starts(with: prefix.utf8)
-    case .tag(let name, let tag):
-      guard case .tags(let tags) = attributes[name] else { return false }
-      return tags.contains { $0.utf8.elementsEqual(tag.utf8) }
+    case (.among(_, let operands), _): return operands.contains { isEqual(to: $0) ?? false }
+    case (.prefix(_, let prefix), .string(let text)): return text.utf8.starts(with: prefix.utf8)
+    case (.tag(_, let tag), .tags(let tags)): return tags.contains { $0.utf8.elementsEqual(tag.utf8) }
+    default: return false
     }
   }
 }
