@@ -8,7 +8,8 @@ public import Cairn
 /// let query = tokens > limit && Attribute("tags").hasTag("draft")
 /// ```
 ///
-/// Where a ``Query`` is wanted, a literal will do: `"tokens" > limit`. What comparisons mean is said there.
+/// Where a ``Query`` is wanted, a literal will do: `"tokens" > limit`. Elsewhere, `"a" == "b"` compares two strings, as
+/// ever. What the comparisons of a query mean is said there.
 public struct Attribute: Sendable, ExpressibleByStringLiteral {
   /// No entry has one of no bytes, or of more than ``Cairn/Store/Limits/attributeNameBytes``.
   public let name: String

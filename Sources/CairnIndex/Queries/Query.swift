@@ -11,8 +11,8 @@ package import Cairn
 /// another type, do not satisfy it, `!=` included. So `"a" != 1` is for entries whose `a` is another number, and
 /// `!("a" == 1)` for all but those whose `a` is 1.
 ///
-/// - Integers and reals are both numbers, and are compared exactly: none is rounded to the type of the other. No number
-///   is compared with NaN: such a comparison is never satisfied.
+/// - Integers and reals are both numbers, and are compared exactly: none is rounded to the type of the other. A
+///   comparison with NaN is never satisfied, `!=` included.
 /// - Dates are compared with dates.
 /// - Strings are compared by the bytes of their UTF-8, for `<` and the prefix, too.
 /// - Sets of tags are the same or not; none is less than another.

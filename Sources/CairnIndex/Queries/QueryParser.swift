@@ -13,9 +13,9 @@ extension Query {
   /// | `a exists`, `all` | |
   /// | `p and q`, `p && q`, `p or q`, `p \|\| q`, `not p`, `!p` | in parentheses, or `not` before `and` before `or` |
   ///
-  /// Names have letters of ASCII, digits, `_`, `-` and `.`, and begin with a letter or `_`; others, and the words of the
-  /// language, stand in backquotes. Values are `"text"` or `'text'`, with `\"`, `\\`, `\n`, `\t` and `\u{E9}`; integers;
-  /// reals with a point or an exponent, `inf` and `-inf`; dates as `2026-11-20`, `2026-11-20T10:00:00Z` or
+  /// Names have letters of ASCII, digits, `_`, `-` and `.`, and begin with a letter or `_`; others, and the words of
+  /// the language, stand in backquotes. Values are `"text"` or `'text'`, with `\"`, `\\`, `\n`, `\t` and `\u{E9}`;
+  /// integers; reals with a point or an exponent, `inf` and `-inf`; dates as `2026-11-20`, `2026-11-20T10:00:00Z` or
   /// `2026-11-20T10:00:00.123Z`, in UTC, or `date(0)` with milliseconds since 1970; sets of tags as `["a", "b"]`.
   ///
   /// - Throws: `.invalidQuery` if it is none; ``Cairn/StoreError/byteOffset`` tells where. A text has at most
