@@ -21,7 +21,7 @@ help:
 	@echo 'make bench-own    Cairn alone, against its own promises (5 minutes)'
 	@echo 'make sanitize  all tests under the sanitizers of addresses and of undefined behaviour'
 	@echo 'make coverage  what part of the engine the tests execute, and each place that none does'
-	@echo 'make fuzz      random bytes for everything that reads (SECONDS=60 for each of ten targets)'
+	@echo 'make fuzz      random bytes for everything that reads (SECONDS=60 for each of eleven targets)'
 	@echo 'make torture   crashes, kills, faults and random bytes on all cores (MINUTES=5; see Tests/TORTURE.md)'
 	@echo 'make clean     remove what was built'
 

@@ -73,7 +73,8 @@ let package = Package(
       name: "CairnTests", dependencies: ["CAllocations", "Cairn", "CairnFoundation", "CairnTestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "CairnIndexTests", dependencies: ["Cairn", "CairnIndex", "CairnTestSupport"], swiftSettings: settings),
+      name: "CairnIndexTests", dependencies: ["CAllocations", "Cairn", "CairnIndex", "CairnTestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "CairnAttributesTests", dependencies: ["Cairn", "CairnAttributes", "CairnIndex", "CairnTestSupport"],
       swiftSettings: settings),

@@ -27,6 +27,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case load
   /// A pattern, and a key.
   case glob
+  /// The text of a query.
+  case query
   /// A command line, its words apart by zero bytes.
   case arguments
 
@@ -41,6 +43,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .frozen: FuzzFrozen.shared.read(bytes)
     case .load: Self.load(bytes)
     case .glob: Self.match(bytes)
+    case .query: Self.ask(bytes)
     case .arguments: Self.parse(bytes)
     }
   }
@@ -62,6 +65,16 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     if !parts[0].contains(where: { "*?[]{},\\!^-".utf8.contains($0) }) {
       precondition(glob.matches(parts[0]) && !glob.matches(parts[0] + [1]))
     }
+  }
+
+  /// What can be read is written so that the same is read, and finds the same in attributes and in their encoding.
+  private static func ask(_ bytes: [UInt8]) {
+    guard let query = try? Query(String(decoding: bytes, as: UTF8.self)) else { return }
+    let text = query.description
+    // It may be longer than what was read, and then too long.
+    if text.utf8.count <= 64 << 10 { precondition((try? Query(text)) == query, "not written as it was read") }
+    let entry: Attributes = ["a": 5, "b": 0.5, "c": "text", "d": .date(milliseconds: 0), "e": ["x", "y"]]
+    precondition((try? entry.withEncoded { query.matches($0) }) == query.matches(entry), "not what is encoded")
   }
 
   private static func parse(_ bytes: [UInt8]) {

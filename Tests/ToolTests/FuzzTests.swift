@@ -29,7 +29,7 @@ import Testing
     case .checkpoint: inputs += try all("index.checkpoint")
     case .gone: inputs += try all("segments.gone")
     case .frozen: inputs += try FrozenCase.all.map { try $0.make() }.filter { $0.count < 70_000 }
-    case .dictionary, .load, .glob, .arguments: break
+    case .dictionary, .load, .glob, .query, .arguments: break
     }
     return inputs
   }

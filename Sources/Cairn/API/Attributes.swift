@@ -170,6 +170,29 @@ public struct EncodedAttributes: ~Escapable {
     }
   }
 
+  /// The type of an attribute, and where in ``bytes`` its value is; `nil` if there is none of that name.
+  package func find(_ name: RawSpan) -> (kind: Kind, place: Range<Int>)? {
+    let (view, name) = (MemoryView(bytes), MemoryView(name))
+    var offset = 0
+    while let one = EncodedAttribute(view, at: offset) {
+      if one.name.isEqual(to: name) { return (one.kind, one.end - one.value.count..<one.end) }
+      offset = one.end
+    }
+    return nil
+  }
+
+  package static func isEqual(_ a: RawSpan, _ b: RawSpan) -> Bool { MemoryView(a).isEqual(to: MemoryView(b)) }
+
+  package static func hasPrefix(_ value: RawSpan, _ prefix: RawSpan) -> Bool {
+    MemoryView(value).starts(with: MemoryView(prefix))
+  }
+
+  /// −1, 0 or 1, in the order of bytes.
+  package static func order(_ a: RawSpan, _ b: RawSpan) -> Int {
+    let (a, b) = (MemoryView(a), MemoryView(b))
+    return a.isEqual(to: b) ? 0 : a.precedes(b) ? -1 : 1
+  }
+
   /// The number of an integer or a date.
   public static func integer(_ value: RawSpan) -> Int64 { MemoryView(value).load(0, as: Int64.self) }
 
