@@ -51,7 +51,8 @@ struct Command: Sendable {
   }
 
   static let all: [Command] = [
-    info, stat, list, get, dump, load, log, history, verify, repair, copy, backup, restore, compact, freeze, diff,
+    info, stat, list, get, query, indexes, dump, load, log, history, verify, repair, copy, backup, restore, compact,
+    freeze, diff,
     recompress, hexdump, completions, manual,
   ]
 

@@ -13,6 +13,8 @@ public struct ChangeStream: AsyncSequence, Sendable {
   let engine: Engine
   let prefix: [UInt8]
   let start: UInt64
+  /// Which entries are observed; others are as if they were not there. `nil`: all.
+  var isObserved: (@Sendable (Attributes) -> Bool)?
 
   public func makeAsyncIterator() -> Iterator { Iterator(self) }
 
@@ -60,7 +62,7 @@ public struct ChangeStream: AsyncSequence, Sendable {
       if cursor.cursor == nil { cursor.cursor = try ChangeCursor(stream.engine, since: cursor.sequence) }
       var changes: [Change] = []
       while !Task.isCancelled, let change = try cursor.cursor?.next() {
-        if change.concerns(keysWith: stream.prefix) { changes.append(change) }
+        if change.concerns(keysWith: stream.prefix) { changes.append(change.passed(stream.isObserved)) }
         if change.isContinued { continue }
         cursor.sequence = change.sequence
         if !changes.isEmpty { return changes }
@@ -79,6 +81,13 @@ public struct ChangeStream: AsyncSequence, Sendable {
 }
 
 extension Change {
+  /// Itself, or a remove where an entry is put that is not observed.
+  fileprivate func passed(_ isObserved: ((Attributes) -> Bool)?) -> Change {
+    guard kind == .put, let isObserved, !isObserved(attributes) else { return self }
+    return Change(
+      kind: .remove, sequence: sequence, key: key, value: [], deadline: nil, attributes: [:], isContinued: isContinued)
+  }
+
   /// Of an invalidation also where only some of the keys have its prefix, or it only some.
   func concerns(keysWith prefix: [UInt8]) -> Bool {
     key.starts(with: prefix) || kind == .invalidate && prefix.starts(with: key)
@@ -107,6 +116,15 @@ extension Store {
     ChangeStream(
       engine: engine, prefix: prefix.withBytes { MemoryView($0).array() },
       start: sequence ?? lastSequence)
+  }
+
+  /// The same for entries of which `isObserved` says so; of others, puts are passed on as removes.
+  package func observe<Key: ByteLending>(
+    prefix: Key, since sequence: UInt64?, _ isObserved: @escaping @Sendable (Attributes) -> Bool
+  ) -> ChangeStream {
+    var stream = observe(prefix: prefix, since: sequence)
+    stream.isObserved = isObserved
+    return stream
   }
 
   /// The same for all keys.

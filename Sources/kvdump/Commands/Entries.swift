@@ -75,7 +75,7 @@ extension Command {
   }
 
   /// What is to be said after entries have been written.
-  private static func finish(_ reader: EntryReader, _ output: StandardOutput) throws(StoreError) -> Int32 {
+  static func finish(_ reader: EntryReader, _ output: StandardOutput) throws(StoreError) -> Int32 {
     guard let damage = reader.damage else {
       if let error = reader.leftOut { throw error }
       return ExitCode.success

@@ -1,0 +1,72 @@
+internal import Cairn
+internal import CairnArguments
+internal import CairnIndex
+internal import CairnInspect
+
+/// Entries by their attributes.
+extension Command {
+  static let query = Command(
+    CommandSyntax(
+      "query", "Lists the entries whose attributes satisfy a query, in the order of their keys' bytes.",
+      positionals: [path, CommandSyntax.Positional("QUERY", .text)],
+      options: [
+        prefix, glob, escaped, CommandSyntax.Option("--count", "only how many there are"),
+        CommandSyntax.Option("--limit", "N", .number(0...Int.max), "at most so many"),
+        CommandSyntax.Option("--keys-only", "no values"),
+        CommandSyntax.Option(
+          "--format", choice: ListFormat.allCases.map(\.rawValue),
+          "text: key, tab, value, escaped (default); json: an object in a line, as in a dump; hex: digits"),
+      ],
+      notes: [
+        "A query is made of comparisons (domain == \"api\", tokens > 1000, made < 2026-11-20), name in (1, 2, 3),\n"
+          + "name between 1 and 9, name prefix \"a\", name has \"tag\", name exists and all, with and, or, not and\n"
+          + "parentheses. An entry without the attribute, or with one of another type, satisfies no comparison.",
+        "Reads the whole log, and takes memory for all keys: an index is there only in the program that has the\n"
+          + "store open. See indexes for the attributes that there are. Where the log is damaged, lists the store\n"
+          + "as it was before the damage, and exits with 3.",
+      ])
+  ) { arguments, output in
+    let query: Query
+    do throws(StoreError) { query = try Query(arguments.text("QUERY")!) } catch {
+      throw UsageError("the query is none: \(error.message), at byte \(error.byteOffset ?? 0)")
+    }
+    let limit = arguments.number("--limit") ?? Int.max
+    let isCounting = arguments.has("--count")
+    let keysOnly = arguments.has("--keys-only") || isCounting
+    let progress = Progress("reading")
+    var reader = try EntryReader(store(arguments), filter: filter(arguments), progress: progress)
+    progress.clear()
+    let format = ListFormat(rawValue: arguments.text("--format") ?? "text")!
+    var lines = EntryWriter(format, keysOnly: keysOnly, to: output)
+    var count = 0
+    try reader.forEach(keysOnly: keysOnly) { (entry) throws(StoreError) in
+      try Interruption.check()
+      if count == limit { return false }
+      guard query.matches(entry.attributes) else { return true }
+      count += 1
+      if !isCounting { try lines.write(entry) }
+      return true
+    }
+    if isCounting { try output.write("\(count)\n") }
+    return try finish(reader, output)
+  }
+
+  static let indexes = Command(
+    CommandSyntax(
+      "indexes", "Tells what is kept of indexes, and which attributes entries have.", positionals: [path],
+      options: [prefix, glob, escaped, json],
+      notes: [
+        "Kept are views of the store (keys in their order, say) from one session to the next; they are caches, and\n"
+          + "a program that wants others makes them. Attributes are counted by name and type.",
+        "Reads the whole log, and takes memory for all keys.",
+      ])
+  ) { arguments, output in
+    let progress = Progress("reading")
+    let store = try store(arguments)
+    var reader = try EntryReader(store, filter: filter(arguments), progress: progress)
+    let report = try IndexReport(store, &reader, progress: progress)
+    progress.clear()
+    try output.write(arguments.has("--json") ? report.json : report.text)
+    return try finish(reader, output)
+  }
+}
