@@ -69,7 +69,7 @@ import Testing
     try store.close()
     store = try Store.open(at: path, options: options())
     let ordered = try ordered(store)
-    #expect(ordered.state.withLock { $0.isCatchingUp || $0.isReady })
+    #expect(ordered.state.withLock { $0.making.isMadeOfFile || $0.making.isReady })
     for number in 0..<2000 {
       try store.remove("key-\(number * 3)", durability: .relaxed)
       try store.put("", for: "key-\(number * 4)", durability: .relaxed)

@@ -34,7 +34,7 @@ import Testing
     "API/Store+Write.swift", "API/WriteBatch.swift", "Engine/Engine+Open.swift", "Views/HashIndex+Write.swift",
     // Keys in order: blocks of keys in one piece of memory, or in a file; a lock that is held between two calls; one
     // expression: a copy of a span of bytes.
-    "Ordered/KeyBlock.swift", "Ordered/Guarded.swift", "Ordered/KeyRange.swift",
+    "Ordered/KeyBlock.swift", "Views/Guarded.swift", "Ordered/KeyRange.swift",
   ]
 
   /// The engine, and the layers on it that programs link.

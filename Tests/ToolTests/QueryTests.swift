@@ -35,7 +35,7 @@ import Testing
     #expect(try run("model == \"small\" and tokens < 7") == ["key:0\tvalue 0", "key:3\tvalue 3", "key:6\tvalue 6"])
     #expect(try run("tokens between 1 and 2", "--keys-only") == ["key:1", "key:2", "real"])
     #expect(try run("labels has 'odd'", "--count") == ["50"])
-    #expect(try run("not model exists", "--keys-only") == ["plain", "real"])
+    #expect(try run("not model exists", "--keys-only") == ["real"])
     #expect(try run("tokens >= 0", "--limit", "2", "--prefix", "key:9", "--keys-only") == ["key:9", "key:90"])
     #expect(
       try run("tokens in (42)", "--format", "json") == [

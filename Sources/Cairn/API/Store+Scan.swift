@@ -8,11 +8,16 @@ public struct EntryView: ~Escapable {
   /// When the entry ends, in milliseconds since 1970; `nil`: never.
   public let deadline: Int64?
   public let attributes: EncodedAttributes
+  /// The length of the value as it was put, also where only keys are visited.
+  public let valueByteCount: Int
 
   @_lifetime(copy key, copy value, copy attributes)
-  init(key: RawSpan, value: RawSpan, attributes: RawSpan, version: UInt64, deadline: Int64?) {
+  init(
+    key: RawSpan, value: RawSpan, valueByteCount: Int, attributes: RawSpan, version: UInt64, deadline: Int64?
+  ) {
     self.key = key
     self.value = value
+    self.valueByteCount = valueByteCount
     self.attributes = EncodedAttributes(unchecked: attributes)
     self.version = version
     self.deadline = deadline
@@ -25,7 +30,10 @@ extension FoundRecord {
     key.lend { key in
       value.lend { value in
         attributes.lend { attributes in
-          body(EntryView(key: key, value: value, attributes: attributes, version: version, deadline: deadline))
+          body(
+            EntryView(
+              key: key, value: value, valueByteCount: valueByteCount, attributes: attributes, version: version,
+              deadline: deadline))
         }
       }
     }

@@ -64,8 +64,7 @@ extension Engine {
     return found
   }
 
-  /// Of its value, which is compressed.
-  func byteCount(of record: FoundRecord) throws(StoreError) -> Int {
+  private func byteCount(of record: FoundRecord) throws(StoreError) -> Int {
     guard let count = ValueCodec.byteCount(of: record.value, isBare: record.header.dictionary != 0) else {
       throw damage(record.entry, record.key)
     }

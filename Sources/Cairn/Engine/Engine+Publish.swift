@@ -129,18 +129,11 @@ extension Engine {
       (record?.attributes ?? .empty).lend { attributes in
         let change = EntryChange(
           operation.isDelete ? .remove : .put, key: key, attributes: attributes,
-          byteCount: record.map(contentByteCount) ?? 0, deadline: deadline, replacing: replaced)
+          byteCount: record.map { $0.header.keyByteCount + $0.valueByteCount } ?? 0, deadline: deadline,
+          replacing: replaced)
         for view in views { view.apply(change) }
       }
     }
-  }
-
-  /// Bytes of key and value, as they were put.
-  private func contentByteCount(_ record: FoundRecord) -> Int {
-    let stored = record.header.valueByteCount
-    // Of a frame that says nothing of that, which none of ours is, what it takes.
-    let value = record.isCompressed ? (try? byteCount(of: record)) ?? stored : stored
-    return record.header.keyByteCount + value
   }
 
   @inline(never)

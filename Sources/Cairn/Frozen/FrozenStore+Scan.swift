@@ -34,7 +34,9 @@ extension FrozenStore {
       try value.lend { (value) throws in
         try body(
           EntryView(
-            key: key, value: value, attributes: RawSpan(), version: record.version(view),
+            key: key, value: value, valueByteCount: (try? byteCount(of: record)) ?? record.storedByteCount,
+            attributes: RawSpan(),
+            version: record.version(view),
             deadline: record.deadline(view)))
       }
     }

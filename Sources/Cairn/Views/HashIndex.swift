@@ -159,6 +159,11 @@ struct FoundRecord {
   var deadline: Int64? { header.deadline(bytes, at: 0) }
   @inline(__always)
   var version: UInt64 { header.version(bytes, at: 0) }
+  /// Of the value as it was put; of a frame that does not say, which none of ours is, what it takes.
+  var valueByteCount: Int {
+    if !isCompressed { return header.valueByteCount }
+    return ValueCodec.byteCount(of: value, isBare: header.dictionary != 0) ?? header.valueByteCount
+  }
   /// As they stand in the record; nothing if there are none, or none that are as they should be.
   var attributes: MemoryView { header.attributes(bytes, at: 0) }
 }

@@ -18,7 +18,7 @@ extension OrderedKeys {
   package func keep(in files: ViewFiles, meanwhile: () throws(StoreError) -> Void = {}) throws(StoreError) {
     let begun = try state.withLock { (state) throws(StoreError) in
       try state.checkReady()
-      return state.begun
+      return state.making.begun
     }
     var writer = KeyTree.Writer()
     let sequence = try files.save(Self.fileName, version: KeyTree.version) { (output) throws(StoreError) in
@@ -30,7 +30,7 @@ extension OrderedKeys {
           let copies = state.tree.copies(behind: last, atMost: Self.leavesAtOnce)
           // What is being made anew, or has to be, is not whole.
           try state.checkReady()
-          if state.begun != begun { throw StoreError(.notReady, "the keys have been read anew meanwhile") }
+          if state.making.begun != begun { throw StoreError(.notReady, "the keys have been read anew meanwhile") }
           return copies
         }
         for copy in copies { try writer.add(copy, to: &output) }
@@ -53,8 +53,7 @@ extension OrderedKeys {
     state.value.dropped = dropped
     (state.value.sequence, state.value.savedSequence) = (content.sequence, content.sequence)
     let missed = store.lastSequence - content.sequence
-    (state.value.isReady, state.value.isCatchingUp) = (missed == 0, missed > 0)
-    (state.value.goneMeanwhile, state.value.gonePrefixes) = (missed > 0 ? [] : nil, [])
+    state.value.making.beginWithFile(isWhole: missed == 0)
     state.unlock()
     return Int(missed)
   }
@@ -70,9 +69,9 @@ extension OrderedKeys {
       state.withLock { state in
         for change in some {
           switch change.kind {
-          case .put where state.isMissing(change.key):
+          case .put where state.making.isMissing(change.key):
             change.key.withBytes { _ = state.tree.insert($0, deadline: change.deadline ?? .max) }
-          case .remove where state.isMissing(change.key):
+          case .remove where state.making.isMissing(change.key):
             change.key.withBytes { _ = state.tree.remove($0) }
           case .invalidate: state.invalidate(change.key)
           case .put, .remove: break
@@ -81,10 +80,7 @@ extension OrderedKeys {
         state.sequence = max(state.sequence, changes.sequence)
       }
     }
-    state.withLock { state in
-      (state.goneMeanwhile, state.isCatchingUp) = (nil, false)
-      state.isReady = !state.isStale
-    }
+    state.withLock { $0.making.finish() }
   }
 
   private static let changesAtOnce = 1000

@@ -30,37 +30,17 @@ public final class OrderedKeys: StoreView {
     /// Of the commit that is under way; and whether keys have gone of which snapshots cannot be told any more.
     var removing: [[UInt8]] = []
     var isForgetting = false
-    /// While the tree is made from the store: keys that were removed meanwhile, and must not come with it. While it is
-    /// made from a file and the changes since: keys that were put, too, of which commits know better.
-    var goneMeanwhile: Set<[UInt8]>?
-    /// Of keys that were invalidated meanwhile: what has been put since has come by commits.
-    var gonePrefixes: [[UInt8]] = []
-    var isCatchingUp = false
-    var isReady = false
-    /// How often everything was to be read anew, by who asks next; which of these has been tried, and is under way.
-    var (wanted, made, begun) = (0, 0, 0)
+    var making = ViewMaking()
     /// Up to this one everything is in it.
     var sequence: UInt64 = 0
     /// The same of the file; `nil`: there is none that is worth something.
     var savedSequence: UInt64?
     /// What has expired up to then is not in it.
     var dropped = Int64.min
-    var failure: StoreError?
-  }
-
-  /// Its store, which it does not keep open.
-  private struct Opened {
-    weak var store: Store?
-    var building: Task<Void, Never>?
   }
 
   let state = Guarded(State())
-  /// Entries that have been read, of so many, while it is made.
-  private let done = Atomic(0)
-  private let total = Atomic(0)
-  private let opened = Mutex(Opened())
-  /// Held while it is made.
-  private let making = Guarded(())
+  let maker = ViewMaker("OrderedKeys")
 
   private let savedAfter: UInt64
 
@@ -70,53 +50,34 @@ public final class OrderedKeys: StoreView {
   package init(savedAfter: Int) { self.savedAfter = UInt64(savedAfter) }
 
   /// What part of the store has been read; 1 when it is ready. Queries throw `.notReady` before that.
-  public var progress: Double {
-    if state.withLock({ $0.isReady }) { return 1 }
-    return min(Double(done.load(ordering: .relaxed)) / Double(max(1, total.load(ordering: .relaxed))), 0.99)
-  }
+  public var progress: Double { state.withLock { $0.making.isReady } ? 1 : maker.progress }
 
   /// Waits until it can be asked.
-  public func ready() async {
-    let task = opened.withLock { $0.building }
-    await task?.value
-  }
+  public func ready() async { await maker.ready() }
 
   /// What it takes in memory, in bytes.
   public var memoryByteCount: Int { state.withLock { $0.tree.memoryByteCount + $0.removed.memoryByteCount } }
 
-  var store: Store? { opened.withLock { $0.store } }
+  var store: Store? { maker.store }
 
   // MARK: As a view
 
   /// - Throws: `.invalidOption` if it belongs to another store that is still open.
   public func attach(to store: Store) throws(StoreError) {
-    if let other = self.store, (try? other.checkOpen()) != nil {
-      throw StoreError(.invalidOption, "this OrderedKeys belongs to another store, which is open: make one for each")
-    }
-    opened.withLock { $0 = Opened(store: store) }
+    try maker.attach(to: store)
     state.withLock { $0 = State() }
     let missed = load(from: store)
     if missed == 0 { return }
     if missed == nil { begin() }
-    // A store that is damaged in part opens all the same: queries throw what has gone wrong.
-    if missed ?? store.statistics.liveEntries <= Self.atOnceMax {
-      try? make(from: store)
-    } else {
-      opened.withLock { $0.building = Task.detached(priority: .utility) { try? self.make(from: store) } }
-    }
+    maker.make(missed ?? store.statistics.liveEntries) { () throws(StoreError) in try self.make(from: store) }
   }
-
-  /// More take so long that they are read beside other work.
-  static let atOnceMax = 100_000
 
   private func begin() {
     state.withLock { state in
-      if state.tree.isDamaged { state.wanted += 1 }
+      if state.tree.isDamaged { state.making.ask() }
       state.tree = KeyTree()
       state.removed = KeyTree()
-      (state.goneMeanwhile, state.gonePrefixes) = ([], [])
-      (state.isReady, state.failure, state.begun) = (false, nil, state.wanted)
-      state.isCatchingUp = false
+      state.making.begin()
       state.savedSequence = nil
     }
   }
@@ -124,7 +85,7 @@ public final class OrderedKeys: StoreView {
   /// Makes it anew if that is asked for.
   func refresh() throws(StoreError) {
     guard state.withLock({ $0.isStale }), let store else { return }
-    try making.withLock { _ throws(StoreError) in
+    try maker.alone { () throws(StoreError) in
       while state.withLock({ $0.isStale }) {
         begin()
         let sequence = store.lastSequence
@@ -135,43 +96,34 @@ public final class OrderedKeys: StoreView {
   }
 
   private func make(from store: Store) throws(StoreError) {
-    try making.withLock { _ throws(StoreError) in
-      if state.withLock({ $0.isCatchingUp }) {
-        if (try? catchUp(store)) != nil { return }
-        // The log has no longer all of it.
-        begin()
-      }
-      try read(store)
+    if state.withLock({ $0.making.isMadeOfFile }) {
+      if (try? catchUp(store)) != nil { return }
+      // The log has no longer all of it.
+      begin()
     }
+    try read(store)
   }
 
   private func read(_ store: Store) throws(StoreError) {
-    total.store(store.statistics.liveEntries, ordering: .relaxed)
-    done.store(0, ordering: .relaxed)
     // Before it is read: what comes later comes by commits.
     let (sequence, now) = (store.lastSequence, store.now)
     var keys: [(key: [UInt8], deadline: Int64)] = []
-    do {
-      try store.forEachKey { entry in
+    do throws(StoreError) {
+      try maker.read(store) { entry in
         keys.append(([UInt8](copying: entry.key), entry.deadline ?? .max))
         if keys.count == Self.keysAtOnce { take(&keys) }
-        return true
       }
     } catch {
-      let error = error as? StoreError ?? StoreError(.system, "the keys cannot be read")
-      state.withLock { state in
-        (state.failure, state.goneMeanwhile, state.made) = (error, nil, state.begun)
-      }
+      state.withLock { $0.making.fail(error) }
       throw error
     }
     take(&keys)
     // What has expired meanwhile was left out as well.
     let end = max(now, store.now)
     state.withLock { state in
-      (state.goneMeanwhile, state.made) = (nil, state.begun)
+      state.making.finish()
       state.sequence = max(state.sequence, sequence)
       state.dropped = max(state.dropped, end)
-      state.isReady = !state.isStale
     }
   }
 
@@ -179,14 +131,13 @@ public final class OrderedKeys: StoreView {
 
   private func take(_ keys: inout [(key: [UInt8], deadline: Int64)]) {
     state.withLock { state in
-      for (key, deadline) in keys where state.isMissing(key) {
+      for (key, deadline) in keys where state.making.isMissing(key) {
         key.withBytes { key in
           // What a commit has put meanwhile is newer.
           if !state.tree.contains(key) { state.tree.insert(key, deadline: deadline) }
         }
       }
     }
-    done.add(keys.count, ordering: .relaxed)
     keys.removeAll(keepingCapacity: true)
   }
 
@@ -202,16 +153,11 @@ public final class OrderedKeys: StoreView {
     state.unlock()
   }
 
-  public func reset() {
-    state.withLock { state in
-      state.isReady = false
-      state.wanted += 1
-    }
-  }
+  public func reset() { state.withLock { $0.making.ask() } }
 
   public func save(to files: ViewFiles) {
     let isDue = state.withLock { state in
-      if !state.isReady { return false }
+      if !state.making.isReady { return false }
       guard let saved = state.savedSequence else { return state.tree.count > savedAfter }
       // Less is read again faster than all is written.
       return state.sequence > saved && state.sequence - saved > max(savedAfter, UInt64(state.tree.count / 4))
@@ -222,7 +168,7 @@ public final class OrderedKeys: StoreView {
 
 extension OrderedKeys.State {
   /// Everything is to be read anew: also where a file was not what had been written.
-  var isStale: Bool { wanted != made || tree.isDamaged }
+  var isStale: Bool { making.isStale || tree.isDamaged }
 
   mutating func beginCommit(_ oldestSnapshot: UInt64?) {
     hasSnapshots = oldestSnapshot != nil
@@ -230,39 +176,30 @@ extension OrderedKeys.State {
   }
 
   mutating func apply(_ change: borrowing EntryChange) {
-    if isCatchingUp { goneMeanwhile?.insert([UInt8](copying: change.key)) }
     switch change.kind {
     case .put:
+      making.notePut(change.key)
       // What has expired is in the store still, and not here.
       let isThere = change.isReplacing && change.deadline == nil && change.replacedDeadline == nil
-      if isThere && !isCatchingUp { return }
+      if isThere && !making.isMadeOfFile { return }
       tree.insert(change.key, deadline: change.deadline ?? .max)
-      if !isCatchingUp, goneMeanwhile?.isEmpty == false { goneMeanwhile?.remove([UInt8](copying: change.key)) }
     case .remove:
+      making.noteRemoved(change.key)
       tree.remove(change.key)
       if hasSnapshots { removing.append([UInt8](copying: change.key)) }
-      goneMeanwhile?.insert([UInt8](copying: change.key))
     case .invalidate:
+      making.noteInvalidated(change.key)
       let prefix = [UInt8](copying: change.key)
       if hasSnapshots { removing += tree.keys(in: .prefix(prefix), atMost: .max, reversed: false) }
       tree.removeAll(in: .prefix(prefix))
-      if goneMeanwhile != nil {
-        gonePrefixes.removeAll { $0.starts(with: prefix) }
-        if !gonePrefixes.contains(where: { prefix.starts(with: $0) }) { gonePrefixes.append(prefix) }
-        // Keys that have not been read yet are gone too, and nobody knows which.
-        isForgetting = true
-      }
+      // Keys that have not been read yet are gone too, and nobody knows which.
+      if making.isUnderWay { isForgetting = true }
     }
-  }
-
-  /// While the tree is made: whether commits have told nothing of a key that was found in the store, or in the changes.
-  func isMissing(_ key: [UInt8]) -> Bool {
-    goneMeanwhile?.contains(key) == false && !gonePrefixes.contains { key.starts(with: $0) }
   }
 
   /// While it is made from a file and the changes since: keys were invalidated, before what commits have told.
   mutating func invalidate(_ prefix: [UInt8]) {
-    for key in tree.keys(in: .prefix(prefix), atMost: .max, reversed: false) where isMissing(key) {
+    for key in tree.keys(in: .prefix(prefix), atMost: .max, reversed: false) where making.isMissing(key) {
       key.withBytes { _ = tree.remove($0) }
     }
   }

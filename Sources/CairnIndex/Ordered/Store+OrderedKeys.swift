@@ -128,8 +128,7 @@ extension OrderedKeys {
 
 extension OrderedKeys.State {
   func checkReady() throws(StoreError) {
-    if let failure { throw failure }
-    if !isReady || isStale { throw StoreError(.notReady, "the keys are being read: wait for OrderedKeys.ready()") }
+    try making.checkReady("the keys", isDamaged: tree.isDamaged)
   }
 }
 

@@ -4,10 +4,12 @@ extension Query {
   /// Whether an entry with these attributes satisfies it.
   ///
   /// - Complexity: comparisons of the query × attributes. It allocates nothing.
-  public func matches(_ attributes: borrowing EncodedAttributes) -> Bool { node.matches(attributes) }
+  public func matches(_ attributes: borrowing EncodedAttributes) -> Bool {
+    !attributes.isEmpty && node.matches(attributes)
+  }
 
   /// Whether an entry with these attributes satisfies it.
-  public func matches(_ attributes: Attributes) -> Bool { node.matches(attributes) }
+  public func matches(_ attributes: Attributes) -> Bool { !attributes.isEmpty && node.matches(attributes) }
 }
 
 // MARK: As records have them

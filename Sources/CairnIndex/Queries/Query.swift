@@ -11,6 +11,8 @@ package import Cairn
 /// another type, do not satisfy it, `!=` included. So `"a" != 1` is for entries whose `a` is another number, and
 /// `!("a" == 1)` for all but those whose `a` is 1.
 ///
+/// An entry without any attribute satisfies no query, not even ``all`` or one that is negated.
+///
 /// - Integers and reals are both numbers, and are compared exactly: none is rounded to the type of the other. A
 ///   comparison with NaN is never satisfied, `!=` included.
 /// - Dates are compared with dates.
@@ -41,7 +43,7 @@ public struct Query: Sendable {
 
   package init(_ node: Node) { self.node = node }
 
-  /// What every entry satisfies.
+  /// What every entry satisfies that has attributes.
   public static let all = Query(.all)
 
   /// What satisfies both.
@@ -50,7 +52,7 @@ public struct Query: Sendable {
   /// What satisfies one of them, or both.
   public static func || (a: Query, b: Query) -> Query { Query(.either([a.node, b.node])) }
 
-  /// All other entries.
+  /// All other entries that have attributes.
   public static prefix func ! (query: Query) -> Query { Query(.opposite(query.node)) }
 }
 

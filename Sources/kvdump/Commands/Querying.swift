@@ -20,7 +20,8 @@ extension Command {
       notes: [
         "A query is made of comparisons (domain == \"api\", tokens > 1000, made < 2026-11-20), name in (1, 2, 3),\n"
           + "name between 1 and 9, name prefix \"a\", name has \"tag\", name exists and all, with and, or, not and\n"
-          + "parentheses. An entry without the attribute, or with one of another type, satisfies no comparison.",
+          + "parentheses. An entry without the attribute, or with one of another type, satisfies no comparison;\n"
+          + "one without any attributes no query.",
         "Reads the whole log, and takes memory for all keys: an index is there only in the program that has the\n"
           + "store open. See indexes for the attributes that there are. Where the log is damaged, lists the store\n"
           + "as it was before the damage, and exits with 3.",

@@ -6,11 +6,11 @@ internal import CCairn
 ///
 /// SAFETY: the mutex is its own, from `init` to `deinit`; `value` is touched by who holds the lock.
 @safe
-final class Guarded<Value: ~Copyable>: @unchecked Sendable {  // As above.
+package final class Guarded<Value: ~Copyable>: @unchecked Sendable {  // As above.
   private let mutex: UnsafeMutableRawPointer
-  var value: Value
+  package var value: Value
 
-  init(_ value: consuming Value) {
+  package init(_ value: consuming Value) {
     guard let mutex = unsafe cairn_mutex_make() else { preconditionFailure("out of memory") }
     unsafe self.mutex = mutex
     self.value = value
@@ -18,10 +18,10 @@ final class Guarded<Value: ~Copyable>: @unchecked Sendable {  // As above.
 
   deinit { unsafe cairn_mutex_free(mutex) }
 
-  func lock() { unsafe cairn_mutex_lock(mutex) }
-  func unlock() { unsafe cairn_mutex_unlock(mutex) }
+  package func lock() { unsafe cairn_mutex_lock(mutex) }
+  package func unlock() { unsafe cairn_mutex_unlock(mutex) }
 
-  func withLock<Result, Failure: Error>(
+  package func withLock<Result, Failure: Error>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     lock()

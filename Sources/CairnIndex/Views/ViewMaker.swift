@@ -1,0 +1,76 @@
+package import Cairn
+internal import Synchronization
+
+/// Makes a view of a store that is opened with it: at once where there is little to be read, otherwise beside other
+/// work.
+package final class ViewMaker: Sendable {
+  /// Its store, which it does not keep open.
+  private struct Opened {
+    weak var store: Store?
+    var building: Task<Void, Never>?
+  }
+
+  private let opened = Mutex(Opened())
+  /// Held while it is made.
+  private let making = Guarded(())
+  /// Entries that have been read, of so many.
+  private let done = Atomic(0)
+  private let total = Atomic(0)
+  private let name: String
+
+  /// More take so long that they are read beside other work.
+  private static let atOnceMax = 100_000
+
+  /// - Parameter name: of the view, for errors.
+  package init(_ name: String) { self.name = name }
+
+  package var store: Store? { opened.withLock { $0.store } }
+
+  /// - Throws: `.invalidOption` if it belongs to another store that is still open.
+  package func attach(to store: Store) throws(StoreError) {
+    if let other = self.store, (try? other.checkOpen()) != nil {
+      throw StoreError(.invalidOption, "this \(name) belongs to another store, which is open: make one for each")
+    }
+    opened.withLock { $0 = Opened(store: store) }
+  }
+
+  /// A store that is damaged in part opens all the same: queries throw what has gone wrong.
+  ///
+  /// - Parameter count: so much is to be read.
+  package func make(_ count: Int, _ body: @escaping @Sendable () throws(StoreError) -> Void) {
+    if count <= Self.atOnceMax {
+      try? alone(body)
+    } else {
+      opened.withLock { $0.building = Task.detached(priority: .utility) { try? self.alone(body) } }
+    }
+  }
+
+  package func alone(_ body: () throws(StoreError) -> Void) throws(StoreError) {
+    try making.withLock { _ throws(StoreError) in try body() }
+  }
+
+  package func ready() async {
+    let task = opened.withLock { $0.building }
+    await task?.value
+  }
+
+  /// Less than 1.
+  package var progress: Double {
+    min(Double(done.load(ordering: .relaxed)) / Double(max(1, total.load(ordering: .relaxed))), 0.99)
+  }
+
+  /// Visits all entries, without their values.
+  package func read(_ store: Store, _ body: (EntryView) -> Void) throws(StoreError) {
+    total.store(store.statistics.liveEntries, ordering: .relaxed)
+    done.store(0, ordering: .relaxed)
+    var count = 0
+    do {
+      try store.forEachKey { entry in
+        body(entry)
+        count += 1
+        if count % 1024 == 0 { done.store(count, ordering: .relaxed) }
+        return true
+      }
+    } catch { throw error as? StoreError ?? StoreError(.system, "the entries cannot be read") }
+  }
+}
