@@ -1,0 +1,258 @@
+internal import Cairn
+
+/// The index of an attribute whose numbers, or dates, mostly differ.
+final class RangeField {
+  let number: AttributeIndex.Number
+  /// Of a document, as ``NumberKey`` has them; 0 of one that has none, and of the least number of all.
+  private var keys = Column<UInt64>()
+  let present = Bitmap()
+  let mistyped = Bitmap()
+  private var bins = RangeBins()
+  /// How many documents have the least number of all.
+  private var leastCount = 0
+
+  init(_ number: AttributeIndex.Number) { self.number = number }
+
+  var presentCount: Int { bins.count }
+  var binCount: Int { bins.bins.count }
+
+  /// `nil`: a document without a number.
+  func key(_ document: UInt32) -> UInt64? {
+    guard Int(document) < keys.count else { return nil }
+    let key = keys[document]
+    return key != 0 || leastCount > 0 && present.contains(document) ? key : nil
+  }
+
+  func value(_ key: UInt64) -> Attributes.Value {
+    switch number {
+    case .integer: .integer(NumberKey.integer(key))
+    case .real: .real(NumberKey.real(key))
+    case .date: .date(milliseconds: NumberKey.integer(key))
+    }
+  }
+
+  // MARK: Changes
+
+  func set(_ document: UInt32, _ kind: EncodedAttributes.Kind, _ value: Bytes) {
+    switch (number, kind) {
+    case (.integer, .integer), (.date, .date): change(document, to: NumberKey.key(value.load(0, as: Int64.self)))
+    case (.real, .real):
+      change(document, to: NumberKey.key(Double(bitPattern: value.load(0, as: UInt64.self))))
+    default:
+      change(document, to: nil)
+      mistyped.insert(document)
+    }
+  }
+
+  func clear(_ document: UInt32) { change(document, to: nil) }
+
+  private func change(_ document: UInt32, to key: UInt64?) {
+    if !mistyped.isEmpty { mistyped.remove(document) }
+    keys.extend(to: document, with: 0)
+    let old = self.key(document)
+    if old == key { return }
+    if let old {
+      bins.remove(document, old)
+      if old == 0 { leastCount -= 1 }
+    }
+    keys[document] = key ?? 0
+    if let key {
+      if key == 0 { leastCount += 1 }
+      if old == nil { present.insert(document) }
+      bins.insert(document, key, keys)
+    } else {
+      present.remove(document)
+    }
+  }
+
+  // MARK: Ranges
+
+  /// A range by bins: those that lie in it as a whole, and those that do in part.
+  private struct Cover {
+    var whole: Range<Int>
+    var parts: [Int] = []
+  }
+
+  private func cover(_ range: ClosedRange<UInt64>) -> Cover {
+    let (first, last) = (bins.bin(of: range.lowerBound), bins.bin(of: range.upperBound))
+    if last < 0 { return Cover(whole: 0..<0) }
+    var cover = Cover(whole: max(first, 0)..<last + 1)
+    if first >= 0, bins.bins[first].lower < range.lowerBound {
+      cover.whole = first + 1..<last + 1
+      if bins.upper(first) >= range.lowerBound { cover.parts = [first] }
+    }
+    if !cover.whole.isEmpty, bins.upper(last) > range.upperBound {
+      cover.whole = cover.whole.lowerBound..<last
+      cover.parts.append(last)
+    }
+    return cover
+  }
+
+  private func documents(_ bin: Int, within range: ClosedRange<UInt64>) -> Column<UInt32> {
+    var documents = Column<UInt32>()
+    bins.bins[bin].documents.append(to: &documents)
+    // All of them have a key.
+    keys.keep(&documents, within: range, is: true)
+    return documents
+  }
+
+  private func wholeCount(_ whole: Range<Int>) -> Int {
+    var count = 0
+    for bin in whole { count += bins.bins[bin].count }
+    return count
+  }
+
+  /// No less than ``count(_:)``, and more by a few thousand at most.
+  func estimate(_ range: ClosedRange<UInt64>) -> Int {
+    let cover = cover(range)
+    return wholeCount(cover.whole) + cover.parts.reduce(0) { $0 + bins.bins[$1].count }
+  }
+
+  /// - Returns: how many documents have a number in the range, and how many had to be looked at for that.
+  func count(_ range: ClosedRange<UInt64>) -> (count: Int, touched: Int) {
+    let cover = cover(range)
+    var (count, touched) = (wholeCount(cover.whole), 0)
+    for bin in cover.parts {
+      count += documents(bin, within: range).count
+      touched += bins.bins[bin].count
+    }
+    return (count, touched)
+  }
+
+  func documents(_ range: ClosedRange<UInt64>) -> (documents: Bitmap, touched: Int) {
+    let cover = cover(range)
+    let (documents, isBorrowed) = wholeDocuments(cover.whole)
+    if cover.parts.isEmpty { return (documents, 0) }
+    let result = isBorrowed ? documents.copy() : documents
+    var touched = 0
+    for bin in cover.parts {
+      result.insert(self.documents(bin, within: range))
+      touched += bins.bins[bin].count
+    }
+    return (result, touched)
+  }
+
+  /// Of bins that lie in a range as a whole. As few documents as can be are put in or taken out one by one.
+  private func wholeDocuments(_ whole: Range<Int>) -> (Bitmap, isBorrowed: Bool) {
+    if whole.isEmpty { return (Bitmap(), false) }
+    if whole.count == bins.bins.count { return (present, true) }
+    if whole.count == 1 { return (bins.bins[whole.lowerBound].documents, true) }
+    let (low, lowDistance) = nearestUnion(whole.lowerBound)
+    let (high, highDistance) = nearestUnion(whole.upperBound)
+    if low.bins == high.bins || wholeCount(whole) < lowDistance + highDistance {
+      return (Bitmap.union(whole.map { bins.bins[$0].documents }), false)
+    }
+    let plus = bitmaps(max(high.bins, whole.lowerBound), whole.upperBound)
+    let minus = bitmaps(whole.upperBound, high.bins) + bitmaps(low.bins, whole.lowerBound)
+    let back = bitmaps(whole.lowerBound, min(low.bins, whole.upperBound))
+    if plus.isEmpty && minus.isEmpty && back.isEmpty && low.bins == 0 { return (high.documents, true) }
+    let result: Bitmap
+    if plus.isEmpty {
+      result = low.bins == 0 ? high.documents.copy() : high.documents.subtracting(low.documents)
+    } else {
+      result = Bitmap.union([high.documents] + plus)
+      if low.bins > 0 { result.subtract(low.documents) }
+    }
+    for bitmap in minus { result.subtract(bitmap) }
+    for bitmap in back { result.formUnion(bitmap) }
+    return (result, false)
+  }
+
+  /// From one bin to another; none if they are the other way round.
+  private func bitmaps(_ first: Int, _ end: Int) -> [Bitmap] {
+    first < end ? (first..<end).map { bins.bins[$0].documents } : []
+  }
+
+  /// The running union that ends nearest to a bin, none and all being two of them, and how many documents lie between.
+  private func nearestUnion(_ bin: Int) -> (RangeBins.RunningUnion, distance: Int) {
+    let before = wholeCount(0..<bin)
+    var nearest = RangeBins.RunningUnion()
+    if bins.count - before < before {
+      nearest = RangeBins.RunningUnion(bins: bins.bins.count, count: bins.count, documents: present)
+    }
+    for union in bins.unions where abs(union.count - before) < abs(nearest.count - before) { nearest = union }
+    return (nearest, abs(nearest.count - before))
+  }
+
+  /// Whether the column of keys tells who is in a range: a document without a number has the key of the least one.
+  func isColumnEnough(_ range: ClosedRange<UInt64>) -> Bool { leastCount == 0 || range.lowerBound > 0 }
+
+  func keep(_ documents: inout Column<UInt32>, within range: ClosedRange<UInt64>, is isKept: Bool) {
+    precondition(isColumnEnough(range), "a range that the column does not tell")
+    if range.upperBound > 0 {
+      keys.keep(&documents, within: max(range.lowerBound, 1)...range.upperBound, is: isKept)
+    } else if isKept {
+      documents.truncate(to: 0)
+    }
+  }
+
+  // MARK: In order
+
+  /// Calls `body` with the documents of each bin, in order, and the keys of all, until it returns `false`.
+  ///
+  /// - Parameter range: bins without a key in it are left out.
+  func forEachBin(
+    _ range: ClosedRange<UInt64>, descending: Bool, _ body: (Bitmap, _ isSingle: Bool) -> Bool
+  ) {
+    let (first, last) = (max(bins.bin(of: range.lowerBound), 0), bins.bin(of: range.upperBound))
+    if last < first { return }
+    for index in descending ? Array((first...last).reversed()) : Array(first...last) {
+      if !body(bins.bins[index].documents, bins.bins[index].isSingle) { return }
+    }
+  }
+
+  /// The least and the greatest key of documents that all have one.
+  ///
+  /// - Parameter documents: some at least with a key.
+  func extremes(of documents: Bitmap) -> ClosedRange<UInt64>? {
+    var list = Column<UInt32>()
+    if documents.count <= 4096 {
+      documents.append(to: &list)
+      present.keep(&list, is: true)
+      return extremes(list)
+    }
+    guard let first = firstBin(with: documents, 0..<bins.bins.count),
+      let last = lastBin(with: documents, first..<bins.bins.count)
+    else { return nil }
+    bins.bins[first].documents.intersection(documents).append(to: &list)
+    let low = extremes(list)
+    list.truncate(to: 0)
+    bins.bins[last].documents.intersection(documents).append(to: &list)
+    guard let low, let high = extremes(list) else { return nil }
+    return low.lowerBound...high.upperBound
+  }
+
+  private func extremes(_ documents: borrowing Column<UInt32>) -> ClosedRange<UInt64>? {
+    if documents.isEmpty { return nil }
+    var (low, high) = (UInt64.max, UInt64.min)
+    for index in 0..<documents.count {
+      let key = keys[documents[index]]
+      (low, high) = (min(low, key), max(high, key))
+    }
+    return low...high
+  }
+
+  /// The running unions tell whether any bin before a place has one.
+  private func firstBin(with documents: Bitmap, _ range: Range<Int>) -> Int? {
+    var start = range.lowerBound
+    for union in bins.unions.sorted(by: { $0.bins < $1.bins }) where union.bins > start {
+      if union.documents.intersects(documents) { break }
+      start = union.bins
+    }
+    return (start..<range.upperBound).first { bins.bins[$0].documents.intersects(documents) }
+  }
+
+  private func lastBin(with documents: Bitmap, _ range: Range<Int>) -> Int? {
+    let count = documents.intersectionCount(present)
+    var end = range.upperBound
+    for union in bins.unions.sorted(by: { $0.bins > $1.bins }) where union.bins < end && union.bins > range.lowerBound {
+      if union.documents.intersectionCount(documents) < count { break }
+      end = union.bins
+    }
+    return (range.lowerBound..<end).last { bins.bins[$0].documents.intersects(documents) }
+  }
+
+  var memoryByteCount: Int {
+    keys.memoryByteCount + present.memoryByteCount + mistyped.memoryByteCount + bins.memoryByteCount
+  }
+}
