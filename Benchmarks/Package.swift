@@ -24,9 +24,10 @@ let package = Package(
     .executableTarget(
       name: "cairn-bench",
       dependencies: [
-        .product(name: "Cairn", package: "Cairn"), .product(name: "CairnIndex", package: "Cairn"), "BenchmarkSupport",
-        "CYardstick", "CAllocations",
-      ]),
+        .product(name: "Cairn", package: "Cairn"), .product(name: "CairnAttributes", package: "Cairn"),
+        .product(name: "CairnIndex", package: "Cairn"), "BenchmarkSupport", "CYardstick", "CAllocations",
+      ] + (peers.contains("SQLite") ? ["CSQLite"] : []),
+      swiftSettings: peers.contains("SQLite") ? [.define("PEER_SQLITE")] : []),
     .executableTarget(
       name: "kvbench",
       dependencies: [

@@ -167,7 +167,13 @@ package final class AttributeTable {
     }
   }
 
-  /// There is nothing any more. Cursors from before are refused.
+  /// There is nothing any more, and what comes has other numbers than before: cursors from before are refused.
+  package func beginLife() {
+    removeAll()
+    life = UInt64.random(in: .min ... .max)
+  }
+
+  /// There is nothing any more.
   package func removeAll() {
     fields = Self.emptyFields(indexes)
     totals = emptyTotals()
@@ -175,7 +181,6 @@ package final class AttributeTable {
     live = Bitmap()
     byteCounts = Column()
     deadlines = DeadlineHeap()
-    life = UInt64.random(in: .min ... .max)
   }
 
   /// Removes what has expired.

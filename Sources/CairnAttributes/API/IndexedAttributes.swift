@@ -59,7 +59,7 @@ public final class IndexedAttributes: StoreView {
 
   private func begin() {
     state.withLock { state in
-      state.table.removeAll()
+      state.table.beginLife()
       state.making.begin()
     }
   }
