@@ -179,7 +179,9 @@ struct Planner {
   }
 
   private func among(_ field: AttributeTable.Field, _ values: [Attributes.Value]) -> Plan {
-    if case .equality(let field) = field { return .values(field, codes: Array(Set(values.flatMap(field.codes(equalTo:))))) }
+    if case .equality(let field) = field {
+      return .values(field, codes: Array(Set(values.flatMap(field.codes(equalTo:)))))
+    }
     return .any(of: values.map { compare(field, .equal, $0) })
   }
 
