@@ -126,10 +126,45 @@ final class RangeField {
     let result = isBorrowed ? documents.copy() : documents
     var touched = 0
     for bin in cover.parts {
-      result.insert(self.documents(bin, within: range))
+      // Quicker than one by one.
+      result.formUnion(Bitmap(self.documents(bin, within: range)))
       touched += bins.bins[bin].count
     }
     return (result, touched)
+  }
+
+  /// How many of some documents have a number in the range. Without a bitmap of these: counts of running unions and bins
+  /// are added and subtracted.
+  func intersectionCount(_ range: ClosedRange<UInt64>, _ documents: Bitmap) -> (count: Int, touched: Int) {
+    let cover = cover(range)
+    var (count, touched) = (0, 0)
+    if cover.whole.count == bins.bins.count {
+      count = present.intersectionCount(documents)
+    } else if !cover.whole.isEmpty {
+      let (low, lowDistance) = nearestUnion(cover.whole.lowerBound)
+      let (high, highDistance) = nearestUnion(cover.whole.upperBound)
+      if low.bins == high.bins || wholeCount(cover.whole) < lowDistance + highDistance {
+        count = intersectionCount(documents, cover.whole.lowerBound, cover.whole.upperBound)
+      } else {
+        count = high.documents.intersectionCount(documents) - low.documents.intersectionCount(documents)
+        count += intersectionCount(documents, high.bins, cover.whole.upperBound)
+        count -= intersectionCount(documents, cover.whole.upperBound, high.bins)
+        count += intersectionCount(documents, cover.whole.lowerBound, low.bins)
+        count -= intersectionCount(documents, low.bins, cover.whole.lowerBound)
+      }
+    }
+    for bin in cover.parts {
+      var list = Column<UInt32>()
+      bins.bins[bin].documents.intersection(documents).append(to: &list)
+      touched += list.count
+      keys.keep(&list, within: range, is: true)
+      count += list.count
+    }
+    return (count, touched)
+  }
+
+  private func intersectionCount(_ documents: Bitmap, _ first: Int, _ end: Int) -> Int {
+    bitmaps(first, end).reduce(0) { $0 + $1.intersectionCount(documents) }
   }
 
   /// Of bins that lie in a range as a whole. As few documents as can be are put in or taken out one by one.
@@ -188,17 +223,11 @@ final class RangeField {
 
   // MARK: In order
 
-  /// Calls `body` with the documents of each bin, in order, and the keys of all, until it returns `false`.
-  ///
-  /// - Parameter range: bins without a key in it are left out.
-  func forEachBin(
-    _ range: ClosedRange<UInt64>, descending: Bool, _ body: (Bitmap, _ isSingle: Bool) -> Bool
-  ) {
+  /// The bins that have a key in a range, in order.
+  func bins(_ range: ClosedRange<UInt64>, isDescending: Bool) -> [RangeBins.Bin] {
     let (first, last) = (max(bins.bin(of: range.lowerBound), 0), bins.bin(of: range.upperBound))
-    if last < first { return }
-    for index in descending ? Array((first...last).reversed()) : Array(first...last) {
-      if !body(bins.bins[index].documents, bins.bins[index].isSingle) { return }
-    }
+    if last < first { return [] }
+    return isDescending ? bins.bins[first...last].reversed() : Array(bins.bins[first...last])
   }
 
   /// The least and the greatest key of documents that all have one.
@@ -234,6 +263,7 @@ final class RangeField {
 
   /// The running unions tell whether any bin before a place has one.
   private func firstBin(with documents: Bitmap, _ range: Range<Int>) -> Int? {
+    if let near = range.prefix(4).first(where: { bins.bins[$0].documents.intersects(documents) }) { return near }
     var start = range.lowerBound
     for union in bins.unions.sorted(by: { $0.bins < $1.bins }) where union.bins > start {
       if union.documents.intersects(documents) { break }
@@ -243,6 +273,7 @@ final class RangeField {
   }
 
   private func lastBin(with documents: Bitmap, _ range: Range<Int>) -> Int? {
+    if let near = range.suffix(4).last(where: { bins.bins[$0].documents.intersects(documents) }) { return near }
     let count = documents.intersectionCount(present)
     var end = range.upperBound
     for union in bins.unions.sorted(by: { $0.bins > $1.bins }) where union.bins < end && union.bins > range.lowerBound {

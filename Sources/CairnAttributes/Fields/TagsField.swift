@@ -5,7 +5,7 @@ internal import Cairn
 final class TagsField {
   private var tags = ByteTable()
   private var postings = Postings()
-  /// Of each set the codes of its tags, ascending, four bytes each.
+  /// Of each set the codes of its tags, in the order of these, four bytes each.
   private var sets = ByteTable()
   /// By set, how many documents have it.
   private var setCounts = Column<UInt32>()
@@ -32,9 +32,9 @@ final class TagsField {
       mistyped.insert(document)
       return
     }
+    if let old = self.set(document), hasTags(old, value) { return }
     var codes = Column<UInt32>()
     Self.forEachTag(value) { codes.append(tags.insert($0).number) }
-    codes.sort()
     let (set, isNew) = sets.insert(codes.bytes)
     if isNew {
       setCounts.extend(to: set, with: 0)
@@ -43,7 +43,19 @@ final class TagsField {
     change(document, to: set)
   }
 
-  /// Each tag behind its length: one byte.
+  /// Without a search for each of them.
+  private func hasTags(_ set: UInt32, _ value: Bytes) -> Bool {
+    let codes = sets.bytes(set)
+    var (offset, place) = (0, 0)
+    while offset < value.count && place < codes.count {
+      let count = Int(value.load(offset, as: UInt8.self))
+      if !tags.bytes(codes.load(place, as: UInt32.self)).isEqual(to: value.slice(offset + 1, count)) { return false }
+      (offset, place) = (offset + 1 + count, place + 4)
+    }
+    return offset == value.count && place == codes.count
+  }
+
+  /// In the order of their bytes, each behind its length: one byte.
   private static func forEachTag(_ value: Bytes, _ body: (Bytes) -> Void) {
     var offset = 0
     while offset < value.count {
@@ -61,7 +73,7 @@ final class TagsField {
     let old = self.set(document)
     if old == set { return }
     documentSets.set(document, set.map { $0 + 1 } ?? 0)
-    let (oldTags, newTags) = (tags(of: old), tags(of: set))
+    let (oldTags, newTags) = (tags(of: old).sorted(), tags(of: set).sorted())
     if set == nil { present.remove(document) } else if old == nil { present.insert(document) }
     if old != nil && oldTags.isEmpty { withoutTags.remove(document) }
     if set != nil && newTags.isEmpty { withoutTags.insert(document) }
@@ -105,11 +117,10 @@ final class TagsField {
   /// The code of a set that some document has.
   func code(ofSet set: Set<String>) -> UInt32? {
     var codes = Column<UInt32>()
-    for tag in set {
+    for tag in set.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
       guard let code = code(ofTag: tag) else { return nil }
       codes.append(code)
     }
-    codes.sort()
     return sets.find(codes.bytes)
   }
 

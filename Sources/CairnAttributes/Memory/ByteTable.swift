@@ -42,7 +42,7 @@ struct ByteTable: ~Copyable {
   @inline(__always) private static func tag(_ hash: UInt64) -> UInt64 { hash & 0xFFFF_FFFF }
   @inline(__always) private static func home(_ tag: UInt64, _ capacity: Int) -> Int {
     // Less than the capacity, which has less than 32 bits: the product has less than 64.
-    Int(truncatingIfNeeded: tag &* UInt64(truncatingIfNeeded: capacity) >> 32)
+    Int(truncatingIfNeeded: (tag &* UInt64(truncatingIfNeeded: capacity)) >> 32)
   }
 
   private func find(_ bytes: Bytes, _ part: Int, _ tag: UInt64) -> UInt32? {

@@ -85,6 +85,8 @@ struct Evaluation {
   }
 
   private func filterCost(_ plan: Plan, _ candidates: Double) -> Double {
+    // A key has eight bytes, a code two: more of the column has to come from memory.
+    if case .range = plan, hasColumn(plan) { return 4 * candidates }
     if hasColumn(plan) { return 1.2 * candidates }
     return bitmapCost(plan) + (isSparse(estimate(plan)) ? 35 : 3) * candidates
   }
@@ -207,6 +209,39 @@ struct Evaluation {
     }
   }
 
+  /// The first documents from a number on, ascending: all that there are, or as many as are wanted.
+  mutating func first(_ plan: Plan, from first: UInt32, wanted: Int) -> Column<UInt32> {
+    // Of a union no more than that of each part.
+    if case .or(let parts) = plan {
+      return self.first(of: parts, from: first, wanted: wanted)
+    }
+    if case .values(let field, let codes) = plan, codes.count <= 64 {
+      return self.first(of: codes.map { .value(field, $0) }, from: first, wanted: wanted)
+    }
+    var found = Column<UInt32>()
+    forEachBatch(plan, from: first, wanted: wanted) { batch in
+      for index in 0..<min(batch.count, wanted - found.count) { found.append(batch[index]) }
+      return found.count < wanted
+    }
+    return found
+  }
+
+  private mutating func first(of parts: [Plan], from first: UInt32, wanted: Int) -> Column<UInt32> {
+    var all = Column<UInt32>()
+    for part in parts {
+      let some = self.first(part, from: first, wanted: wanted)
+      for index in 0..<some.count { all.append(some[index]) }
+    }
+    all.sort()
+    var kept = 0
+    for index in 0..<all.count where kept < wanted && (kept == 0 || all[kept - 1] != all[index]) {
+      all[kept] = all[index]
+      kept += 1
+    }
+    all.truncate(to: kept)
+    return all
+  }
+
   private mutating func counting(_ found: (documents: Bitmap, touched: Int)) -> Bitmap {
     touched += found.touched
     return found.documents
@@ -235,6 +270,11 @@ struct Evaluation {
     let cost = costs(first, rest, wanted: nil)
     if cost.filters > cost.bitmaps, let last = rest.popLast() {
       let others = rest.isEmpty ? bitmap(first) : intersection(first, rest)
+      if case .range(let field, let range) = last.plan {
+        let (count, touched) = field.intersectionCount(range, others)
+        self.touched += touched
+        return last.isMet ? count : others.count - count
+      }
       let other = bitmap(last.plan)
       return last.isMet ? others.intersectionCount(other) : others.differenceCount(other)
     }

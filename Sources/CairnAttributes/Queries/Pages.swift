@@ -59,16 +59,10 @@ extension AttributeTable {
   }
 
   private func inOrderOfDocuments(_ plan: Plan, after last: UInt32?, wanted: Int) -> [FoundDocument] {
-    var found: [FoundDocument] = []
     if last == .max { return [] }
     var evaluation = Evaluation(self)
-    evaluation.forEachBatch(plan, from: last.map { $0 + 1 } ?? 0, wanted: wanted) { batch in
-      for index in 0..<min(batch.count, wanted - found.count) {
-        found.append(FoundDocument(document: batch[index], value: nil))
-      }
-      return found.count < wanted
-    }
-    return found
+    let found = evaluation.first(plan, from: last.map { $0 + 1 } ?? 0, wanted: wanted)
+    return (0..<found.count).map { FoundDocument(document: found[$0], value: nil) }
   }
 
   private func sortField(_ name: String) throws(StoreError) -> Sorter.Field {

@@ -42,7 +42,7 @@ indirect enum Plan {
       a.overlaps(b) ? .range(field, a.clamped(to: b)) : .nothing
     default:
       if let (field, a) = codes, let (otherField, b) = other.codes, field === otherField {
-        .values(field, codes: Set(a).intersection(b))
+        .values(field, codes: Array(Set(a).intersection(b)))
       } else {
         nil
       }
@@ -57,8 +57,9 @@ indirect enum Plan {
     }
   }
 
-  static func values(_ field: EqualityField, codes: Set<UInt32>) -> Plan {
-    codes.count > 1 ? .values(field, codes.sorted()) : codes.first.map { .value(field, $0) } ?? .nothing
+  /// - Parameter codes: none of them twice.
+  static func values(_ field: EqualityField, codes: [UInt32]) -> Plan {
+    codes.count > 1 ? .values(field, codes) : codes.first.map { .value(field, $0) } ?? .nothing
   }
 
   static func any(of plans: [Plan]) -> Plan {
@@ -178,7 +179,9 @@ struct Planner {
   }
 
   private func among(_ field: AttributeTable.Field, _ values: [Attributes.Value]) -> Plan {
-    if case .equality(let field) = field { return .values(field, codes: Set(values.flatMap(field.codes(equalTo:)))) }
+    if case .equality(let field) = field {
+      return .values(field, codes: Array(Set(values.flatMap(field.codes(equalTo:)))))
+    }
     return .any(of: values.map { compare(field, .equal, $0) })
   }
 
@@ -208,7 +211,7 @@ struct Planner {
   // MARK: Values
 
   private func equal(_ field: EqualityField, _ value: Attributes.Value) -> Plan {
-    .values(field, codes: Set(field.codes(equalTo: value)))
+    .values(field, codes: field.codes(equalTo: value))
   }
 
   private func compare(_ field: EqualityField, _ comparison: Query.Comparison, _ value: Attributes.Value) -> Plan {
@@ -235,7 +238,7 @@ struct Planner {
             Self.isBefore($0, operand, isIncluded: comparison == .greater)
           }..<field.valuesBefore { StoredValue.class($0).rawValue <= kind }
         }
-      return .values(field, codes: Set(field.codes(range)))
+      return .values(field, codes: field.codes(range))
     }
   }
 
@@ -250,7 +253,7 @@ struct Planner {
       let operand = Bytes(operand)
       let first = field.valuesBefore { StoredValue.order($0, operand) < 0 }
       let end = field.valuesBefore { StoredValue.order($0, operand) < 0 || $0.starts(with: operand) }
-      return .values(field, codes: Set(field.codes(first..<end)))
+      return .values(field, codes: field.codes(first..<end))
     }
   }
 }

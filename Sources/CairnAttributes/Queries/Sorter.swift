@@ -2,8 +2,8 @@ internal import Cairn
 
 /// Finds the documents of a plan in the order of an attribute.
 ///
-/// Few documents, a tenth of all or less, are gone through, and the first ones kept: that costs what there is of them.
-/// Of many the first ones are met soon if the values are gone through in their order.
+/// Few documents are gone through, and the first ones kept. Of many the first ones are met soon if the values are gone
+/// through in their order; if they are not, as the attribute has to do with what is asked for, these are gone through too.
 struct Sorter {
   enum Field {
     case equality(EqualityField)
@@ -25,6 +25,9 @@ struct Sorter {
   private let wanted: Int
   private var evaluation: Evaluation
   private var places = Places()
+  private static let few = 4096
+  /// How many documents may be met in vain.
+  private var budget = 0
   /// Documents without the attribute, ascending.
   private var missing: [UInt32] = []
 
@@ -48,10 +51,16 @@ struct Sorter {
     let isPastAll = cursor != nil && after == nil
     let afterMissing = isPastAll ? cursor?.document : nil
     let count = evaluation.estimate(plan)
-    if count * 10 <= table.count || count <= 4096 {
+    if count <= Self.few {
       select(plan, after: after, isPastAll: isPastAll, afterMissing: afterMissing)
     } else {
-      walk(plan, after: after, isPastAll: isPastAll, afterMissing: afterMissing)
+      let result = plan.isEverything ? nil : evaluation.bitmap(plan)
+      // To look at a document of a bin costs a third of what it costs to select it.
+      budget = 3 * (result?.count ?? table.count)
+      if !walk(plan, result, after: after, isPastAll: isPastAll, afterMissing: afterMissing) {
+        places.column.truncate(to: 0)
+        select(result.map { .bitmap($0) } ?? plan, after: after, isPastAll: isPastAll, afterMissing: afterMissing)
+      }
     }
     sortAndTruncate()
     var found = (0..<places.column.count).map { index in
@@ -128,15 +137,18 @@ struct Sorter {
 
   // MARK: Many
 
-  private mutating func walk(_ plan: Plan, after: Place?, isPastAll: Bool, afterMissing: UInt32?) {
-    let result = plan.isEverything ? nil : evaluation.bitmap(plan)
+  /// - Returns: `false` if it takes too long.
+  private mutating func walk(
+    _ plan: Plan, _ result: Bitmap?, after: Place?, isPastAll: Bool, afterMissing: UInt32?
+  ) -> Bool {
     if !isPastAll {
       switch field {
       case .equality(let field): walk(field, result, after)
       case .range(let field): walk(field, result, after, bounds: plan.bounds(of: field))
       }
     }
-    if places.column.count >= wanted { return }
+    if places.column.count >= wanted { return true }
+    if budget < 0 { return false }
     var without = (result ?? table.live).copy()
     switch field {
     case .equality(let field):
@@ -147,6 +159,7 @@ struct Sorter {
     var documents = Column<UInt32>()
     _ = reader.read(into: &documents, atMost: wanted - places.column.count)
     missing = (0..<documents.count).map { documents[$0] }
+    return true
   }
 
   private mutating func walk(_ field: EqualityField, _ result: Bitmap?, _ after: Place?) {
@@ -156,7 +169,10 @@ struct Sorter {
       let rank = mask ^ field.rank(code)
       if let after, rank < after.rank { continue }
       let first = after.map { $0.rank == rank ? $0.document + 1 : 0 } ?? 0
-      if !append(field.documents(code), result, from: first, { _ in rank }) { return }
+      append(field.documents(code), result, rank, from: first)
+      // A code costs as much as some documents, however few it has.
+      budget -= field.count(code) + 30
+      if places.column.count >= wanted || budget < 0 { return }
     }
   }
 
@@ -170,39 +186,37 @@ struct Sorter {
       if !bounds.overlaps(rest) { return }
       bounds = bounds.clamped(to: rest)
     }
-    field.forEachBin(bounds, descending: mask != 0) { documents, isSingle in
-      guard isSingle else { return append(documents, result, after, field) }
-      // All of one rank, and perhaps very many.
-      let rank = self.rank(documents.minimum) ?? 0
-      if let after, rank < after.rank { return true }
-      let first = after.map { $0.rank == rank ? $0.document + 1 : 0 } ?? 0
-      return append(documents, result, from: first) { _ in rank }
+    for bin in field.bins(bounds, isDescending: mask != 0) {
+      let documents = bin.documents
+      if bin.isSingle {
+        // All of one rank, and perhaps very many.
+        let rank = mask ^ bin.lower
+        if let after, rank < after.rank { continue }
+        append(documents, result, rank, from: after.map { $0.rank == rank ? $0.document + 1 : 0 } ?? 0)
+      } else {
+        append(documents, result, after)
+      }
+      budget -= bin.count
+      if places.column.count >= wanted || budget < 0 { return }
     }
   }
 
   /// Documents of one rank.
-  ///
-  /// - Returns: whether more are wanted.
-  private func append(
-    _ documents: Bitmap, _ result: Bitmap?, from first: UInt32, _ rank: (UInt32) -> UInt64
-  ) -> Bool {
-    let documents = result.map(documents.intersection) ?? documents
-    var reader = BitmapReader(documents, from: first)
+  private func append(_ documents: Bitmap, _ result: Bitmap?, _ rank: UInt64, from first: UInt32) {
+    var reader = BitmapReader(result.map(documents.intersection) ?? documents, from: first)
     var list = Column<UInt32>()
     _ = reader.read(into: &list, atMost: wanted - places.column.count)
-    for index in 0..<list.count { places.column.append(Place(rank: rank(list[index]), document: list[index])) }
-    return places.column.count < wanted
+    for index in 0..<list.count { places.column.append(Place(rank: rank, document: list[index])) }
   }
 
   /// Documents of a bin, all of which come behind those that are there.
-  private func append(_ documents: Bitmap, _ result: Bitmap?, _ after: Place?, _ field: RangeField) -> Bool {
+  private func append(_ documents: Bitmap, _ result: Bitmap?, _ after: Place?) {
     var list = Column<UInt32>()
     (result.map(documents.intersection) ?? documents).append(to: &list)
     for index in 0..<list.count {
       let place = Place(rank: rank(list[index]) ?? 0, document: list[index])
       if after.map({ $0.isBefore(place) }) ?? true { places.column.append(place) }
     }
-    return places.column.count < wanted
   }
 }
 
