@@ -65,7 +65,7 @@ import Testing
         for other in numbers {
           for query in [a == other, a != other, a < other, a <= other, a > other, a >= other] {
             // Of an entry without any, nothing is asked.
-      let expected = !entry.isEmpty && Plain.isSatisfied(query.node, entry)
+            let expected = !entry.isEmpty && Plain.isSatisfied(query.node, entry)
             #expect(query.matches(encoded) == expected && query.matches(entry) == expected, "\(query) of \(number)")
           }
         }

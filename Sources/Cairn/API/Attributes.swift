@@ -19,13 +19,13 @@ public struct Attributes: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     case tags(Set<String>)
   }
 
-  private struct Attribute: Sendable, Equatable {
+  fileprivate struct Attribute: Sendable, Equatable {
     let name: String
     var value: Value
   }
 
   /// In the order of their names.
-  private var all: [Attribute] = []
+  fileprivate var all: [Attribute] = []
 
   /// No attributes.
   public init() {}
@@ -70,6 +70,21 @@ public struct Attributes: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     a.count == b.count
       && zip(a.all, b.all).allSatisfy { $0.name.isSameByBytes($1.name) && $0.value == $1.value }
   }
+}
+
+extension Attributes: Sequence {
+  /// Goes through names and values, in the order of the names' bytes.
+  public struct Iterator: IteratorProtocol {
+    private var rest: ArraySlice<Attribute>
+
+    fileprivate init(_ attributes: Attributes) { rest = attributes.all[...] }
+
+    public mutating func next() -> (name: String, value: Value)? {
+      rest.popFirst().map { ($0.name, $0.value) }
+    }
+  }
+
+  public func makeIterator() -> Iterator { Iterator(self) }
 }
 
 extension Attributes.Value: Hashable {

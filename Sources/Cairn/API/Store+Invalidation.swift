@@ -33,11 +33,12 @@ extension Store {
   }
 
   /// How much of what has been invalidated still counts as live, in bytes of records, as it has not been found yet
-  /// (``Statistics/liveBytes`` has it until then). What has been found counts as dead, and waits for compaction with all
-  /// else that does.
+  /// (``Statistics/liveBytes`` has it until then). What has been found counts as dead, and waits for compaction with
+  /// all else that does.
   ///
   /// - Throws: `.closed`, `.usedAfterFork`; `.damaged`.
-  /// - Complexity: O(1) where ``Statistics/barriers`` is 0; otherwise all of the index, and a look at each record's key.
+  /// - Complexity: O(1) where ``Statistics/barriers`` is 0; otherwise all of the index, and a look at each record's
+  ///   key.
   public func pendingInvalidBytes() throws(StoreError) -> Int { try engine.pendingInvalidBytes() }
 
   private func invalidate(_ prefix: MemoryView, _ durability: Durability) throws(StoreError) -> UInt64 {

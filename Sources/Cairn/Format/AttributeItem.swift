@@ -101,10 +101,8 @@ package enum AttributeItem {
   static func encode(_ attributes: Attributes) throws(StoreError) -> [UInt8] {
     if attributes.isEmpty { return [] }
     var item: [UInt8] = [type, 0]
-    for name in attributes.names {
-      guard let value = attributes[name] else { continue }
-      try append(name, value, to: &item)
-    }
+    item.reserveCapacity(32 * attributes.count)
+    for (name, value) in attributes { try append(name, value, to: &item) }
     item.append(contentsOf: repeatElement(0, count: -item.count & 7))
     guard item.count <= wordsMax * 8 else {
       throw StoreError(

@@ -7,7 +7,8 @@ internal import CairnIndex
 /// var options = Store.Options()
 /// options.views = [
 ///   try IndexedAttributes(
-///     [.equality("model"), .range("tokens", of: .integer), .tags("labels")], aggregates: [.sum("tokens", by: "model")])
+///     [.equality("model"), .range("tokens", of: .integer), .tags("labels")],
+///     aggregates: [.sum("tokens", by: "model")])
 /// ]
 /// let store = try Store.open(at: "answers", options: options)
 /// try store.put(answer, for: key, attributes: ["model": "small", "tokens": 1200, "labels": ["draft"]])

@@ -28,8 +28,8 @@ extension Store {
   ///   - order: `nil`: in any order, which is the same for all pages.
   ///   - cursor: of the page before, with the same query and order.
   ///   - limit: how many at most, 1 or more.
-  /// - Throws: as ``count(where:scanning:)``, but that nothing is scanned; `.historyGone` if the cursor is of an earlier
-  ///   session, or the entries had to be read anew since: begin again.
+  /// - Throws: as ``count(where:scanning:)``, but that nothing is scanned; `.historyGone` if the cursor is of an
+  ///   earlier session, or the entries had to be read anew since: begin again.
   public func page(
     where query: Query, orderedBy order: AttributeOrder? = nil, after cursor: AttributeCursor? = nil, limit: Int
   ) throws(StoreError) -> AttributePage {

@@ -8,8 +8,7 @@ enum DumpAttributes {
     if attributes.isEmpty { return }
     output.append(", \"attributes\": {")
     var isFirst = true
-    for name in attributes.names {
-      guard let value = attributes[name] else { continue }
+    for (name, value) in attributes {
       if !isFirst { output.append(", ") }
       isFirst = false
       JSONText.append(name, to: &output)

@@ -38,8 +38,7 @@ package struct IndexReport {
       let attributes = entry.attributes
       entries += 1
       if !attributes.isEmpty { withAttributes += 1 }
-      for name in attributes.names {
-        guard let value = attributes[name] else { continue }
+      for (name, value) in attributes {
         found[name, default: [:]][Self.type(of: value), default: Attribute()].add(value, atMost: Self.valuesMax)
       }
       return true
