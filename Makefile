@@ -74,7 +74,7 @@ bench-quick:
 bench-own:
 	@.ci/prerequisites own
 	swift build -c release --product kvdump
-	swift build -c release --package-path Benchmarks --product cairn-bench
+	swift build -c release --package-path Benchmarks --product cairn-bench --manifest-cache none
 	$(BENCHMARKS)/cairn-bench
 
 sanitize:

@@ -57,7 +57,8 @@ let package = Package(
       swiftSettings: settings),
     // Crashes on a simulated disk, by the million.
     .target(
-      name: "CairnTorture", dependencies: ["Cairn", "CairnIndex", "CairnTestSupport"], path: "Tests/CairnTorture",
+      name: "CairnTorture", dependencies: ["Cairn", "CairnAttributes", "CairnIndex", "CairnTestSupport"],
+      path: "Tests/CairnTorture",
       swiftSettings: settings),
     .executableTarget(
       name: "cairn-torture", dependencies: ["CairnArguments", "CairnTestSupport", "CairnTorture"],
@@ -95,7 +96,8 @@ let package = Package(
     .executableTarget(
       name: "cairn-planted", dependencies: ["CairnPlanted"], path: "Tests/cairn-planted", swiftSettings: settings),
     .executableTarget(
-      name: "cairn-readme", dependencies: ["Cairn", "CairnIndex"], path: "Tests/cairn-readme", swiftSettings: settings),
+      name: "cairn-readme", dependencies: ["Cairn", "CairnAttributes", "CairnIndex"], path: "Tests/cairn-readme",
+      swiftSettings: settings),
     .testTarget(
       name: "RepositoryTests", dependencies: ["CairnPlanted", "CairnTestSupport", "cairn-readme"],
       swiftSettings: settings),

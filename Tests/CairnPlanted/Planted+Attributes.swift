@@ -24,5 +24,30 @@ extension PlantedBug {
       Edit(
         "Cairn/Format/AttributeItem.swift", "guard one.isValid, last.map({ $0.precedes(one.name) }) ?? true else",
         "guard one.isValid, PLANTED || last.map({ $0.precedes(one.name) }) ?? true else")),
+    PlantedBug(
+      "put-without-attributes-not-noted",
+      "What was read before is indexed, though its entry was put without attributes meanwhile.",
+      caughtBy: "IndexedAttributesTests/readBesideOthers",
+      Edit(
+        "CairnAttributes/API/IndexedAttributes.swift", "if change.attributes.isEmpty {",
+        "if change.attributes.isEmpty && !PLANTED {")),
+    PlantedBug(
+      "indexes-not-told-of-barriers", "Indexes of attributes have what was invalidated.",
+      caughtBy: "IndexedAttributesTests/randomOperations",
+      Edit(
+        "CairnAttributes/API/IndexedAttributes.swift", "      table.removeAll(prefix: change.key)",
+        "      if !PLANTED { table.removeAll(prefix: change.key) }")),
+    PlantedBug(
+      "expired-entries-counted", "Counts have entries that have expired.",
+      caughtBy: "IndexedAttributesTests/randomOperations",
+      Edit(
+        "CairnAttributes/API/Store+IndexedAttributes.swift", "        state.table.expire(at: now)",
+        "        if !PLANTED { state.table.expire(at: now) }")),
+    PlantedBug(
+      "attributes-of-other-types-taken", "Attributes are put of other types than were declared.",
+      caughtBy: "IndexedAttributesTests/whatIsRefused",
+      Edit(
+        "CairnAttributes/API/IndexedAttributes.swift", "if index.takes(kind) { return }",
+        "if index.takes(kind) || PLANTED { return }")),
   ]
 }

@@ -1,4 +1,5 @@
 package import Cairn
+internal import CairnAttributes
 internal import CairnIndex
 package import CairnTestSupport
 
@@ -67,12 +68,24 @@ package struct History: Sendable {
         return "\(name): \(Self.text(found)) looked up, \(Self.text(expected[key])) expected"
       }
     }
+    if let objection = try objectionToIndexes(store, expected) { return objection }
     return try objectionToOrder(store, expected.keys)
+  }
+
+  /// Indexes of attributes, where the store has them, find those that there are.
+  private func objectionToIndexes(_ store: Store, _ expected: [[UInt8]: Model.Entry]) throws -> String? {
+    if !store.views.contains(where: { $0 is IndexedAttributes }) { return nil }
+    let query: Query = "sum" > 20_000 || Attribute("tags").hasTag("third")
+    let wanted = Set(expected.filter { query.matches($0.value.attributes) }.keys)
+    let (keys, count) = (try store.keys(where: query), try store.count(where: .all))
+    let all = expected.values.count { !$0.attributes.isEmpty }
+    if Set(keys) == wanted && keys.count == wanted.count && count == all { return nil }
+    return "by attributes: \(keys.count) entries found of \(wanted.count), \(count) counted of \(all)"
   }
 
   /// Keys in order, where the store keeps them, are those that there are.
   private func objectionToOrder(_ store: Store, _ expected: some Sequence<[UInt8]>) throws -> String? {
-    if store.views.isEmpty { return nil }
+    if !store.keepsOrder { return nil }
     let keys = try store.keys()
     let expected = expected.sorted { $0.isBefore($1) }
     let count = try store.count(in: .all)
@@ -84,7 +97,7 @@ package struct History: Sendable {
   /// The same where nothing was promised: whatever is found was once put, under that key and with that version.
   package func contradiction(in store: Store) throws -> String? {
     let contents = try store.contents()
-    if !store.views.isEmpty {
+    if store.keepsOrder {
       // They may have what a rotten page at the end of the log has held: what compaction had just moved there, say.
       let keys = try store.keys()
       let isInOrder = keys == keys.sorted { $0.isBefore($1) }
@@ -128,4 +141,9 @@ package struct Promise: Sendable {
     if durability >= .process { byProcess = sequence }
     if durability == .disk { onDisk = sequence }
   }
+}
+
+extension Store {
+  /// Whether keys in order are among its views: the first one then.
+  var keepsOrder: Bool { views.first is OrderedKeys }
 }

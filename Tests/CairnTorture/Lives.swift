@@ -1,4 +1,5 @@
 internal import Cairn
+internal import CairnAttributes
 internal import CairnIndex
 internal import CairnTestSupport
 internal import Synchronization
@@ -63,6 +64,9 @@ package struct Lives {
     options.hasThreads = false
     // It is kept beside each checkpoint, or when much has changed, or hardly ever.
     if random.percent(60) { options.views = [OrderedKeys(savedAfter: [0, 20, 200][random.below(3)])] }
+    if random.percent(40), let indexed = try? IndexedAttributes([.range("sum", of: .integer), .tags("tags")]) {
+      options.views.append(indexed)
+    }
     // All that there is at once, or some of its shards, or each by itself.
     options.copiedAtOnce = [256 << 10, 1 << 10, 1][random.below(3)]
     let numbers = Mutex(SeededRandom(seed: random.next()))

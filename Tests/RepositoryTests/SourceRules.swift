@@ -35,10 +35,12 @@ import Testing
     // Keys in order: blocks of keys in one piece of memory, or in a file; a lock that is held between two calls; one
     // expression: a copy of a span of bytes.
     "Ordered/KeyBlock.swift", "Views/Guarded.swift", "Ordered/KeyRange.swift",
+    // Indexes of attributes: CRoaring; columns of numbers by document, and bytes of them.
+    "Memory/Bitmap.swift", "Memory/Column.swift",
   ]
 
   /// The engine, and the layers on it that programs link.
-  private static let linked = ["Sources/Cairn", "Sources/CairnIndex"]
+  private static let linked = ["Sources/Cairn", "Sources/CairnAttributes", "Sources/CairnIndex"]
 
   @Test func unsafeCodeStaysInItsFence() throws {
     let words = ["unsafe ", "UnsafeRaw", "UnsafeMutable", "UnsafePointer", "UnsafeBuffer", "Unmanaged", "nonisolated("]

@@ -1,5 +1,6 @@
 // The examples of the README, word for word; a test compares the two, and runs this in an empty folder.
 import Cairn
+import CairnAttributes
 import CairnIndex
 
 func first() throws {
@@ -49,6 +50,29 @@ func keysInOrder() throws {
   }
   let key = Array("user:42:name".utf8)
   precondition(keys == [key] && page.keys == [key] && count == 1 && before == key && names == [key], "one key")
+}
+
+func attributes() throws {
+  var options = Store.Options()
+  options.views = [
+    try IndexedAttributes(
+      [.equality("model"), .range("tokens", of: .integer), .tags("labels")],
+      aggregates: [.sum("tokens", by: "model")])
+  ]
+  let store = try Store.open(at: "answers", options: options)
+  try store.put("42", for: "question:1", attributes: ["model": "small", "tokens": 1200, "labels": ["draft", "en"]])
+  let count = try store.count(where: "model" == "small" && "tokens" > 1000)
+  let query: Query = Attribute("labels").hasTag("draft") && !("model" == "large")
+  let page = try store.page(where: query, orderedBy: .descending("tokens"), limit: 100)
+  try store.forEachEntry(where: query) { key, entry in
+    print(key.count, entry.value.count, entry.attributes["tokens"]!)
+    return true
+  }
+  for total in try store.totals(.sum("tokens", by: "model")) {
+    print(total.group, total.count, total.sum, total.maximum!)
+  }
+  print(try store.explain(query))
+  precondition(count == 1 && page.keys == [Array("question:1".utf8)], "one entry")
 }
 
 func invalidate() throws {
@@ -108,6 +132,7 @@ let watching = Task { try await watch(watched) }
 try watched.close()
 try await watching.value
 try keysInOrder()
+try attributes()
 try invalidate()
 try goBack()
 try withStore(backUp)
