@@ -114,6 +114,19 @@ extension Attributes.Value: Hashable {
   static func sorted(_ tags: Set<String>) -> [String] { tags.sorted { $0.precedesByBytes($1) } }
 }
 
+extension Attributes.Value: CustomStringConvertible {
+  /// For people: without its type.
+  public var description: String {
+    switch self {
+    case .string(let text): text
+    case .integer(let number): "\(number)"
+    case .real(let number): "\(number)"
+    case .date(let milliseconds): "\(milliseconds) ms since 1970"
+    case .tags(let tags): "\(Self.sorted(tags))"
+    }
+  }
+}
+
 extension Attributes.Value: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
   ExpressibleByArrayLiteral
 {

@@ -21,3 +21,12 @@ public struct AttributeTotal: Sendable, Equatable {
   public let minimum: Attributes.Value?
   public let maximum: Attributes.Value?
 }
+
+extension AttributeTotal.Sum: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .integer(let sum): "\(sum)"
+    case .real(let sum): "\(sum)"
+    }
+  }
+}
