@@ -120,21 +120,25 @@ package enum AttributeItem {
         .invalidAttribute,
         "an attribute's name has 1 to \(Store.Limits.attributeNameBytes) bytes, and this one \(nameCount)")
     }
-    var bytes: [UInt8] = []
+    let start = item.count
+    item += [0, UInt8(nameCount), 0, 0]
+    item.append(contentsOf: name.utf8)
+    let valueStart = item.count
     let kind: EncodedAttributes.Kind
     switch value {
     case .string(let text):
-      (kind, bytes) = (.string, Array(text.utf8))
+      kind = .string
+      item.append(contentsOf: text.utf8)
     case .integer(let number):
       kind = .integer
-      append(UInt64(bitPattern: number), to: &bytes)
+      append(UInt64(bitPattern: number), to: &item)
     case .date(let milliseconds):
       kind = .date
-      append(UInt64(bitPattern: milliseconds), to: &bytes)
+      append(UInt64(bitPattern: milliseconds), to: &item)
     case .real(let number):
       if number.isNaN { throw StoreError(.invalidAttribute, "the attribute \(name) is not a number (NaN)") }
       kind = .real
-      append((number == 0 ? 0 : number).bitPattern, to: &bytes)
+      append((number == 0 ? 0 : number).bitPattern, to: &item)
     case .tags(let tags):
       kind = .tags
       for tag in Attributes.Value.sorted(tags) {
@@ -142,18 +146,19 @@ package enum AttributeItem {
           throw StoreError(
             .invalidAttribute, "a tag has 1 to 255 bytes, and one of \(name) has \(tag.utf8.count)")
         }
-        bytes.append(UInt8(tag.utf8.count))
-        bytes += tag.utf8
+        item.append(UInt8(tag.utf8.count))
+        item.append(contentsOf: tag.utf8)
       }
     }
-    guard bytes.count <= Store.Limits.attributesBytes else {
+    let count = item.count - valueStart
+    guard count <= Store.Limits.attributesBytes else {
       throw StoreError(
         .invalidAttribute,
         "the attributes of an entry take at most \(Store.Limits.attributesBytes) bytes, and \(name) alone more")
     }
-    item += [kind.rawValue, UInt8(nameCount), UInt8(bytes.count & 0xFF), UInt8(bytes.count >> 8)]
-    item += name.utf8
-    item += bytes
+    item[start] = kind.rawValue
+    item[start + 2] = UInt8(count & 0xFF)
+    item[start + 3] = UInt8(count >> 8)
   }
 
   private static func append(_ word: UInt64, to bytes: inout [UInt8]) {
