@@ -29,19 +29,25 @@ package final class AttributeTable {
   private(set) var life = UInt64.random(in: .min ... .max)
   private var shares: [GroupTotals.Share] = []
 
-  package init(_ indexes: AttributeIndexes) {
+  private let binMost: Int
+
+  package convenience init(_ indexes: AttributeIndexes) { self.init(indexes, binMost: RangeBins.most) }
+
+  /// - Parameter binMost: how many documents a bin of a range has at most.
+  init(_ indexes: AttributeIndexes, binMost: Int) {
     self.indexes = indexes
+    self.binMost = binMost
     names = FieldNames(indexes.indexes.map(\.name))
-    fields = Self.emptyFields(indexes)
+    fields = Self.emptyFields(indexes, binMost)
     totals = []
     totals = emptyTotals()
   }
 
-  private static func emptyFields(_ indexes: AttributeIndexes) -> [Field] {
+  private static func emptyFields(_ indexes: AttributeIndexes, _ binMost: Int) -> [Field] {
     indexes.indexes.map { index in
       switch index.kind {
       case .equality: .equality(EqualityField())
-      case .range(let number): .range(RangeField(number))
+      case .range(let number): .range(RangeField(number, binMost: binMost))
       case .tags: .tags(TagsField())
       }
     }
@@ -167,7 +173,7 @@ package final class AttributeTable {
 
   /// There is nothing any more. Cursors from before are refused.
   package func removeAll() {
-    fields = Self.emptyFields(indexes)
+    fields = Self.emptyFields(indexes, binMost)
     totals = emptyTotals()
     keys = ByteTable()
     live = Bitmap()

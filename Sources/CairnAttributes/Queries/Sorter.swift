@@ -28,6 +28,8 @@ struct Sorter {
   private static let few = 4096
   /// How many documents may be met in vain.
   private var budget = 0
+  /// The documents that match, if they are sparse: a bin and a sparse bitmap are slow to intersect.
+  private var bits: BitColumn?
   /// Documents without the attribute, ascending.
   private var missing: [UInt32] = []
 
@@ -57,6 +59,7 @@ struct Sorter {
       let result = plan.isEverything ? nil : evaluation.bitmap(plan)
       // To look at a document of a bin costs a third of what it costs to select it.
       budget = 3 * (result?.count ?? table.count)
+      if let result, budget * 6 < table.count { bits = BitColumn(result, limit: table.keys.limit) }
       if !walk(plan, result, after: after, isPastAll: isPastAll, afterMissing: afterMissing) {
         places.column.truncate(to: 0)
         select(result.map { .bitmap($0) } ?? plan, after: after, isPastAll: isPastAll, afterMissing: afterMissing)
@@ -212,7 +215,12 @@ struct Sorter {
   /// Documents of a bin, all of which come behind those that are there.
   private func append(_ documents: Bitmap, _ result: Bitmap?, _ after: Place?) {
     var list = Column<UInt32>()
-    (result.map(documents.intersection) ?? documents).append(to: &list)
+    if let bits {
+      documents.append(to: &list)
+      bits.keep(&list)
+    } else {
+      (result.map(documents.intersection) ?? documents).append(to: &list)
+    }
     for index in 0..<list.count {
       let place = Place(rank: rank(list[index]) ?? 0, document: list[index])
       if after.map({ $0.isBefore(place) }) ?? true { places.column.append(place) }
