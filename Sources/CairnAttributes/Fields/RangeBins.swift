@@ -11,7 +11,7 @@
 struct RangeBins: ~Copyable {
   /// A bin has no more documents, if they differ in their keys.
   static let most = 4096
-  private let most: Int
+  let most: Int
   private let least: Int
   static let unionCount = 15
   /// Fewer bins need no running unions.

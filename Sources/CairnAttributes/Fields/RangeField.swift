@@ -230,7 +230,7 @@ final class RangeField {
   /// - Parameter documents: some at least with a key.
   func extremes(of documents: Bitmap) -> ClosedRange<UInt64>? {
     var list = Column<UInt32>()
-    if documents.count <= 4096 {
+    if documents.count <= bins.most {
       documents.append(to: &list)
       present.keep(&list, is: true)
       return extremes(list)

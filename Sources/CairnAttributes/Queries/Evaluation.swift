@@ -145,7 +145,7 @@ struct Evaluation {
       filters += filterCost(condition.plan, candidates)
       bitmaps += bitmapCost(condition.plan) + operationCost(few, estimate(condition.plan))
     }
-    return (filters, bitmaps)
+    return (filters, bitmaps * table.tuning.bitmapFactor)
   }
 
   /// Those that are to be met, the rarest first, and those that are not to be.

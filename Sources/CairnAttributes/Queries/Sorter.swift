@@ -25,7 +25,6 @@ struct Sorter {
   private let wanted: Int
   private var evaluation: Evaluation
   private var places = Places()
-  private static let few = 4096
   /// How many documents may be met in vain.
   private var budget = 0
   /// The documents that match, if they are sparse: a bin and a sparse bitmap are slow to intersect.
@@ -53,13 +52,13 @@ struct Sorter {
     let isPastAll = cursor != nil && after == nil
     let afterMissing = isPastAll ? cursor?.document : nil
     let count = evaluation.estimate(plan)
-    if count <= Self.few {
+    if count <= table.tuning.selectMost {
       select(plan, after: after, isPastAll: isPastAll, afterMissing: afterMissing)
     } else {
       let result = plan.isEverything ? nil : evaluation.bitmap(plan)
-      // To look at a document of a bin costs a third of what it costs to select it.
-      budget = 3 * (result?.count ?? table.count)
-      if let result, budget * 6 < table.count { bits = BitColumn(result, limit: table.keys.limit) }
+      let count = result?.count ?? table.count
+      budget = table.tuning.walkFactor * count
+      if let result, count * 16 < table.count { bits = BitColumn(result, limit: table.keys.limit) }
       if !walk(plan, result, after: after, isPastAll: isPastAll, afterMissing: afterMissing) {
         places.column.truncate(to: 0)
         select(result.map { .bitmap($0) } ?? plan, after: after, isPastAll: isPastAll, afterMissing: afterMissing)
