@@ -16,10 +16,10 @@ import Testing
     let keyCount: Int
     let seed: UInt64
 
-    init(seed: UInt64, keyCount: Int, distinct: Int) throws(StoreError) {
+    init(seed: UInt64, keyCount: Int, distinct: Int, _ tuning: AttributeTable.Tuning) throws(StoreError) {
       let indexes = try AttributeIndexes(AttributeRandom.indexes, aggregates: AttributeRandom.aggregates)
       self.seed = seed
-      table = AttributeTable(indexes)
+      table = AttributeTable(indexes, tuning)
       model = AttributeModel(indexes: indexes)
       random = AttributeRandom(random: SeededRandom(seed: seed), distinct: distinct)
       self.keyCount = keyCount
@@ -180,8 +180,14 @@ import Testing
     }
   }
 
-  @Test(arguments: SeededRandom.seeds(4)) func randomOperations(seed: UInt64) throws {
-    var trial = try Trial(seed: seed, keyCount: 400, distinct: 8)
+  /// Which way is taken depends on sizes: here each of them is.
+  static let tunings: [AttributeTable.Tuning] = [
+    .init(), .init(binMost: 8, bitmapFactor: 0, selectMost: 0, walkFactor: 1000),
+    .init(binMost: 40, bitmapFactor: 1000, selectMost: 0, walkFactor: 1),
+  ]
+
+  @Test(arguments: SeededRandom.seeds(2), tunings.indices) func randomOperations(seed: UInt64, tuning: Int) throws {
+    var trial = try Trial(seed: seed, keyCount: 400, distinct: 8, Self.tunings[tuning])
     for _ in 0..<12 {
       for _ in 0..<300 { try trial.change() }
       try trial.check(queries: 25)
@@ -199,13 +205,13 @@ import Testing
 
   /// Bins are split, joined and of a single key; running unions move; values are many.
   @Test(arguments: SeededRandom.seeds(2)) func manyEntries(seed: UInt64) throws {
-    var trial = try Trial(seed: seed, keyCount: 30_000, distinct: 1000)
+    var trial = try Trial(seed: seed, keyCount: 12_000, distinct: 500, .init(binMost: 64, selectMost: 500))
     for _ in 0..<3 {
-      for _ in 0..<15_000 { try trial.put() }
+      for _ in 0..<6000 { try trial.put() }
       try trial.check(queries: 8, pagesMost: 5)
     }
     for _ in 0..<3 {
-      for _ in 0..<25_000 { trial.remove() }
+      for _ in 0..<8000 { trial.remove() }
       try trial.check(queries: 8, pagesMost: 5)
     }
   }

@@ -14,6 +14,19 @@ package final class AttributeTable {
     case tags(TagsField)
   }
 
+  /// When one way is taken and when another: what is found is the same.
+  struct Tuning {
+    /// How many documents a bin of a range has at most.
+    var binMost = RangeBins.most
+    /// What operations on bitmaps cost, in the unit of ``Evaluation``'s costs.
+    var bitmapFactor = 1.0
+    /// So many documents are sorted at once.
+    var selectMost = 4096
+    /// How many documents are met in vain, for each that matches, until they are selected instead: to look at one of a
+    /// bin costs a third of that.
+    var walkFactor = 3
+  }
+
   package let indexes: AttributeIndexes
   private let names: FieldNames
   /// As the indexes, in the order of their names.
@@ -29,19 +42,24 @@ package final class AttributeTable {
   private(set) var life = UInt64.random(in: .min ... .max)
   private var shares: [GroupTotals.Share] = []
 
-  package init(_ indexes: AttributeIndexes) {
+  let tuning: Tuning
+
+  package convenience init(_ indexes: AttributeIndexes) { self.init(indexes, Tuning()) }
+
+  init(_ indexes: AttributeIndexes, _ tuning: Tuning) {
     self.indexes = indexes
+    self.tuning = tuning
     names = FieldNames(indexes.indexes.map(\.name))
-    fields = Self.emptyFields(indexes)
+    fields = Self.emptyFields(indexes, tuning)
     totals = []
     totals = emptyTotals()
   }
 
-  private static func emptyFields(_ indexes: AttributeIndexes) -> [Field] {
+  private static func emptyFields(_ indexes: AttributeIndexes, _ tuning: Tuning) -> [Field] {
     indexes.indexes.map { index in
       switch index.kind {
       case .equality: .equality(EqualityField())
-      case .range(let number): .range(RangeField(number))
+      case .range(let number): .range(RangeField(number, binMost: tuning.binMost))
       case .tags: .tags(TagsField())
       }
     }
@@ -175,7 +193,7 @@ package final class AttributeTable {
 
   /// There is nothing any more.
   package func removeAll() {
-    fields = Self.emptyFields(indexes)
+    fields = Self.emptyFields(indexes, tuning)
     totals = emptyTotals()
     keys = ByteTable()
     live = Bitmap()

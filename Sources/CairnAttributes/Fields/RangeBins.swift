@@ -10,8 +10,9 @@
 /// and a few bins.
 struct RangeBins: ~Copyable {
   /// A bin has no more documents, if they differ in their keys.
-  private static let most = 4096
-  private static let least = 1024
+  static let most = 4096
+  let most: Int
+  private let least: Int
   static let unionCount = 15
   /// Fewer bins need no running unions.
   private static let binsWithoutUnions = 16
@@ -37,6 +38,9 @@ struct RangeBins: ~Copyable {
   private(set) var count = 0
   private var changes = 0
 
+  /// - Parameter most: see there.
+  init(most: Int) { (self.most, least) = (most, most / 4) }
+
   /// The bin that a key belongs to; −1 if it comes before all of them.
   func bin(of key: UInt64) -> Int {
     var (low, high) = (0, bins.count)
@@ -55,46 +59,61 @@ struct RangeBins: ~Copyable {
 
   // MARK: Changes
 
-  /// - Parameter keys: of all documents, this one too.
-  mutating func insert(_ document: UInt32, _ key: UInt64, _ keys: borrowing Column<UInt64>) {
-    var index = bin(of: key)
-    if index < 0 || bins[index].isSingle && bins[index].lower != key {
-      let lower = index < 0 ? 0 : bins[index].lower + 1
-      index += 1
-      insertBin(Bin(lower: lower), at: index)
+  /// A document gets a key, or another, or has none any more.
+  ///
+  /// - Parameter keys: of all documents, with the new key of this one.
+  mutating func change(_ document: UInt32, from old: UInt64?, to new: UInt64?, _ keys: borrowing Column<UInt64>) {
+    var newBin: Int?
+    var oldBin: Int?
+    if let new { newBin = binToInsert(new) }
+    if let old { oldBin = bin(of: old) }
+    // Of the running unions, only those that end between the two change.
+    for number in unions.indices {
+      let end = unions[number].bins
+      let (wasIn, isIn) = (oldBin.map { $0 < end } ?? false, newBin.map { $0 < end } ?? false)
+      if wasIn == isIn { continue }
+      if isIn { unions[number].documents.insert(document) } else { unions[number].documents.remove(document) }
+      unions[number].count += isIn ? 1 : -1
     }
-    bins[index].documents.insert(document)
-    bins[index].count += 1
-    count += 1
-    for number in unions.indices where unions[number].bins > index {
-      unions[number].documents.insert(document)
-      unions[number].count += 1
+    count += (new != nil ? 1 : 0) - (old != nil ? 1 : 0)
+    if newBin == oldBin { return }
+    if let newBin {
+      bins[newBin].documents.insert(document)
+      bins[newBin].count += 1
     }
-    if bins[index].count > Self.most && !bins[index].isSingle { split(index, keys) }
+    if let oldBin {
+      bins[oldBin].documents.remove(document)
+      bins[oldBin].count -= 1
+    }
+    // The one that is behind first: it is not moved by what becomes of the other.
+    for index in [oldBin, newBin].compactMap({ $0 }).sorted(by: >) { settle(index, keys) }
     moveNowAndThen()
   }
 
-  mutating func remove(_ document: UInt32, _ key: UInt64) {
+  private mutating func binToInsert(_ key: UInt64) -> Int {
     let index = bin(of: key)
-    bins[index].documents.remove(document)
-    bins[index].count -= 1
-    count -= 1
-    for number in unions.indices where unions[number].bins > index {
-      unions[number].documents.remove(document)
-      unions[number].count -= 1
-    }
-    if bins[index].count == 0 {
+    if index >= 0 && (!bins[index].isSingle || bins[index].lower == key) { return index }
+    insertBin(Bin(lower: index < 0 ? 0 : bins[index].lower + 1), at: index + 1, isPart: false)
+    return index + 1
+  }
+
+  /// After a change.
+  private mutating func settle(_ index: Int, _ keys: borrowing Column<UInt64>) {
+    let bin = bins[index]
+    if bin.count == 0 {
       removeBin(index)
-    } else if bins[index].count < Self.least {
+    } else if bin.count > most && !bin.isSingle {
+      split(index, keys)
+    } else if bin.count < least {
       bins[index].isSingle = false
       joinIfSmall(index)
     }
-    moveNowAndThen()
   }
 
-  private mutating func insertBin(_ bin: Bin, at index: Int) {
+  /// - Parameter isPart: of the one before, with documents that all unions have which that one is in.
+  private mutating func insertBin(_ bin: Bin, at index: Int, isPart: Bool) {
     bins.insert(bin, at: index)
-    for number in unions.indices where unions[number].bins > index { unions[number].bins += 1 }
+    for number in unions.indices where unions[number].bins > (isPart ? index - 1 : index) { unions[number].bins += 1 }
   }
 
   /// Of a bin without documents: what belongs to it belongs to its neighbours then.
@@ -119,7 +138,7 @@ struct RangeBins: ~Copyable {
     }
     let old = bins[index]
     bins[index] = Bin(lower: old.lower, count: low.count, documents: Bitmap(low))
-    insertBin(Bin(lower: pivot, count: high.count, documents: Bitmap(high)), at: index + 1)
+    insertBin(Bin(lower: pivot, count: high.count, documents: Bitmap(high)), at: index + 1, isPart: true)
   }
 
   /// A key that has some before it, about half of all if there is one; `nil` if all are the same.
@@ -140,7 +159,7 @@ struct RangeBins: ~Copyable {
   private mutating func joinIfSmall(_ index: Int) {
     for left in [index - 1, index] where left >= 0 && left + 1 < bins.count {
       let (a, b) = (bins[left], bins[left + 1])
-      if a.isSingle || b.isSingle || a.count + b.count > Self.most * 3 / 4 { continue }
+      if a.isSingle || b.isSingle || a.count + b.count > most * 3 / 4 { continue }
       // No union ends between the two.
       for number in unions.indices where unions[number].bins == left + 1 { extendUnion(number) }
       a.documents.formUnion(b.documents)

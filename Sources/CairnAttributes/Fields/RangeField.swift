@@ -7,11 +7,14 @@ final class RangeField {
   private var keys = Column<UInt64>()
   let present = Bitmap()
   let mistyped = Bitmap()
-  private var bins = RangeBins()
+  private var bins: RangeBins
   /// How many documents have the least number of all.
   private var leastCount = 0
 
-  init(_ number: AttributeIndex.Number) { self.number = number }
+  init(_ number: AttributeIndex.Number, binMost: Int) {
+    self.number = number
+    bins = RangeBins(most: binMost)
+  }
 
   var presentCount: Int { bins.count }
   var binCount: Int { bins.bins.count }
@@ -51,18 +54,10 @@ final class RangeField {
     keys.extend(to: document, with: 0)
     let old = self.key(document)
     if old == key { return }
-    if let old {
-      bins.remove(document, old)
-      if old == 0 { leastCount -= 1 }
-    }
     keys[document] = key ?? 0
-    if let key {
-      if key == 0 { leastCount += 1 }
-      if old == nil { present.insert(document) }
-      bins.insert(document, key, keys)
-    } else {
-      present.remove(document)
-    }
+    leastCount += (key == 0 ? 1 : 0) - (old == 0 ? 1 : 0)
+    if old == nil { present.insert(document) } else if key == nil { present.remove(document) }
+    bins.change(document, from: old, to: key, keys)
   }
 
   // MARK: Ranges
@@ -181,13 +176,8 @@ final class RangeField {
     let minus = bitmaps(whole.upperBound, high.bins) + bitmaps(low.bins, whole.lowerBound)
     let back = bitmaps(whole.lowerBound, min(low.bins, whole.upperBound))
     if plus.isEmpty && minus.isEmpty && back.isEmpty && low.bins == 0 { return (high.documents, true) }
-    let result: Bitmap
-    if plus.isEmpty {
-      result = low.bins == 0 ? high.documents.copy() : high.documents.subtracting(low.documents)
-    } else {
-      result = Bitmap.union([high.documents] + plus)
-      if low.bins > 0 { result.subtract(low.documents) }
-    }
+    let result = low.bins == 0 ? high.documents.copy() : high.documents.subtracting(low.documents)
+    for bitmap in plus { result.formUnion(bitmap) }
     for bitmap in minus { result.subtract(bitmap) }
     for bitmap in back { result.formUnion(bitmap) }
     return (result, false)
@@ -235,7 +225,7 @@ final class RangeField {
   /// - Parameter documents: some at least with a key.
   func extremes(of documents: Bitmap) -> ClosedRange<UInt64>? {
     var list = Column<UInt32>()
-    if documents.count <= 4096 {
+    if documents.count <= bins.most {
       documents.append(to: &list)
       present.keep(&list, is: true)
       return extremes(list)

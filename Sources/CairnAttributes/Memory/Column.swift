@@ -146,6 +146,27 @@ extension Column {
   }
 }
 
+/// A bit for each document.
+final class BitColumn {
+  private var words = Column<UInt64>()
+
+  /// - Parameter limit: all documents that are asked for are below.
+  init(_ documents: Bitmap, limit: Int) {
+    words.extend(to: UInt32(limit / 64), with: 0)
+    documents.forEach { words[$0 >> 6] |= 1 << UInt64($0 & 63) }
+  }
+
+  func keep(_ documents: inout Column<UInt32>) {
+    var kept = 0
+    for index in 0..<documents.count {
+      let document = documents[index]
+      documents[kept] = document
+      kept += Int(words[document >> 6] >> UInt64(document & 63) & 1)
+    }
+    documents.truncate(to: kept)
+  }
+}
+
 // MARK: Bytes
 
 /// A range of memory that somebody else keeps, and does not change, while it is looked at.

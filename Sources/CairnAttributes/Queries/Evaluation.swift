@@ -145,7 +145,7 @@ struct Evaluation {
       filters += filterCost(condition.plan, candidates)
       bitmaps += bitmapCost(condition.plan) + operationCost(few, estimate(condition.plan))
     }
-    return (filters, bitmaps)
+    return (filters, bitmaps * table.tuning.bitmapFactor)
   }
 
   /// Those that are to be met, the rarest first, and those that are not to be.
@@ -270,7 +270,8 @@ struct Evaluation {
     let cost = costs(first, rest, wanted: nil)
     if cost.filters > cost.bitmaps, let last = rest.popLast() {
       let others = rest.isEmpty ? bitmap(first) : intersection(first, rest)
-      if case .range(let field, let range) = last.plan {
+      // Bins are sparse: only with what is dense they are counted quickly.
+      if case .range(let field, let range) = last.plan, !isSparse(others.count) {
         let (count, touched) = field.intersectionCount(range, others)
         self.touched += touched
         return last.isMet ? count : others.count - count

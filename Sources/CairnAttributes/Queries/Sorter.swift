@@ -25,9 +25,10 @@ struct Sorter {
   private let wanted: Int
   private var evaluation: Evaluation
   private var places = Places()
-  private static let few = 4096
   /// How many documents may be met in vain.
   private var budget = 0
+  /// The documents that match, if they are sparse: a bin and a sparse bitmap are slow to intersect.
+  private var bits: BitColumn?
   /// Documents without the attribute, ascending.
   private var missing: [UInt32] = []
 
@@ -51,12 +52,13 @@ struct Sorter {
     let isPastAll = cursor != nil && after == nil
     let afterMissing = isPastAll ? cursor?.document : nil
     let count = evaluation.estimate(plan)
-    if count <= Self.few {
+    if count <= table.tuning.selectMost {
       select(plan, after: after, isPastAll: isPastAll, afterMissing: afterMissing)
     } else {
       let result = plan.isEverything ? nil : evaluation.bitmap(plan)
-      // To look at a document of a bin costs a third of what it costs to select it.
-      budget = 3 * (result?.count ?? table.count)
+      let count = result?.count ?? table.count
+      budget = table.tuning.walkFactor * count
+      if let result, count * 16 < table.count { bits = BitColumn(result, limit: table.keys.limit) }
       if !walk(plan, result, after: after, isPastAll: isPastAll, afterMissing: afterMissing) {
         places.column.truncate(to: 0)
         select(result.map { .bitmap($0) } ?? plan, after: after, isPastAll: isPastAll, afterMissing: afterMissing)
@@ -203,16 +205,27 @@ struct Sorter {
 
   /// Documents of one rank.
   private func append(_ documents: Bitmap, _ result: Bitmap?, _ rank: UInt64, from first: UInt32) {
-    var reader = BitmapReader(result.map(documents.intersection) ?? documents, from: first)
+    let all = bits == nil ? result.map(documents.intersection) ?? documents : documents
+    var reader = BitmapReader(all, from: first)
     var list = Column<UInt32>()
-    _ = reader.read(into: &list, atMost: wanted - places.column.count)
-    for index in 0..<list.count { places.column.append(Place(rank: rank, document: list[index])) }
+    while places.column.count < wanted, reader.read(into: &list, atMost: 1024) {
+      bits?.keep(&list)
+      for index in 0..<min(list.count, wanted - places.column.count) {
+        places.column.append(Place(rank: rank, document: list[index]))
+      }
+      list.truncate(to: 0)
+    }
   }
 
   /// Documents of a bin, all of which come behind those that are there.
   private func append(_ documents: Bitmap, _ result: Bitmap?, _ after: Place?) {
     var list = Column<UInt32>()
-    (result.map(documents.intersection) ?? documents).append(to: &list)
+    if let bits {
+      documents.append(to: &list)
+      bits.keep(&list)
+    } else {
+      (result.map(documents.intersection) ?? documents).append(to: &list)
+    }
     for index in 0..<list.count {
       let place = Place(rank: rank(list[index]) ?? 0, document: list[index])
       if after.map({ $0.isBefore(place) }) ?? true { places.column.append(place) }
@@ -225,6 +238,10 @@ extension Plan {
   fileprivate func bounds(of field: RangeField) -> ClosedRange<UInt64> {
     switch self {
     case .range(let other, let range) where other === field: range
+    case .not(.range(let other, let range)) where other === field && range.lowerBound == 0 && range.upperBound < .max:
+      range.upperBound + 1...UInt64.max
+    case .not(.range(let other, let range)) where other === field && range.upperBound == .max && range.lowerBound > 0:
+      0...range.lowerBound - 1
     case .and(let parts): parts.reduce(0...UInt64.max) { $0.clamped(to: $1.bounds(of: field)) }
     default: 0...UInt64.max
     }
