@@ -79,7 +79,6 @@ let package = Package(
     .testTarget(
       name: "CairnAttributesTests", dependencies: ["Cairn", "CairnAttributes", "CairnIndex", "CairnTestSupport"],
       swiftSettings: settings),
-    .executableTarget(name: "attrs-bench", dependencies: ["Cairn", "CairnAttributes", "CairnIndex"], path: "Tests/attrs-bench", swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "CairnCrashTests",
       dependencies: [

@@ -241,6 +241,26 @@ class Dictionary:
         return Zstd.dictionary(value)
 
 
+class Real(float):
+    """F1-DMP-005: Python has an exponent from 1e16 on."""
+
+    def __repr__(self):
+        text = float.__repr__(self)
+        if "e" in text or abs(self) <= 1 << 53:
+            return text
+        digits = text.removesuffix(".0").lstrip("-")
+        mantissa = digits[0] + "." + digits[1:].rstrip("0") if digits[1:].rstrip("0") else digits[0]
+        return f'{"-" if self < 0 else ""}{mantissa}e+{len(digits) - 1:02}'
+
+
+def encode_json(value):
+    if isinstance(value, Real):
+        return repr(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(name)}: {encode_json(one)}" for name, one in value.items()) + "}"
+    return json.dumps(value)
+
+
 def decode_attributes(content):
     """Section 4.9: as JSON has them in a dump; nothing if anything is not as it should be (F1-ATT-001)."""
     found, at, last = {}, 0, b""
@@ -260,7 +280,7 @@ def decode_attributes(content):
                 (number,) = struct.unpack("<d", value)
                 if math.isnan(number):
                     return {}
-                found[name.decode()] = {"real": str(number)} if math.isinf(number) else number
+                found[name.decode()] = {"real": str(number)} if math.isinf(number) else Real(number)
             elif kind == 5:
                 tags = []
                 while value:
@@ -324,10 +344,12 @@ class Record:
 
     @property
     def attributes(self):
+        if self.flags & 0xF8:  # F1-REC-003: nobody knows where items begin.
+            return {}
         rest = bytes(self.fields[self.fields_length :])
         while len(rest) >= 2 and 0 < rest[1] * 8 <= len(rest):  # F1-REC-003
             if rest[0] == 2:
-                return decode_attributes(rest[2 : rest[1] * 8])
+                return decode_attributes(rest[2 : rest[1] * 8]) if rest[1] <= 250 else {}
             rest = rest[rest[1] * 8 :]
         return {}
 
@@ -626,7 +648,7 @@ def member(name, data):
 
 def line(record):
     deadline = "" if record.deadline is None else f', "deadline": {record.deadline}'
-    attributes = f', "attributes": {json.dumps(record.attributes)}' if record.attributes else ""
+    attributes = f', "attributes": {encode_json(record.attributes)}' if record.attributes else ""
     entry = f'{member("key", record.key)}, {member("value", record.content)}, "version": {record.version}'
     return f"{{{entry}{deadline}{attributes}}}"
 

@@ -78,20 +78,30 @@ def item(attributes):
     """Section 4.9."""
     content = b""
     for name, value in sorted((name.encode(), value) for name, value in attributes.items()):
+        if isinstance(value, dict):
+            value = float(value["real"]) if "real" in value else (value["date"],)
         if isinstance(value, str):
             kind, data = 1, value.encode()
         elif isinstance(value, int):
             kind, data = 2, struct.pack("<q", value)
-        elif isinstance(value, float) or "real" in value:
-            kind, data = 3, struct.pack("<d", float(value["real"]) if isinstance(value, dict) else value)
-        elif isinstance(value, dict):
-            kind, data = 4, struct.pack("<q", value["date"])
+        elif isinstance(value, float):
+            # Without a minus before zero.
+            kind, data = 3, struct.pack("<d", value + 0.0)
+        elif isinstance(value, tuple):
+            kind, data = 4, struct.pack("<q", *value)
         else:
-            kind, data = 5, b"".join(bytes([len(tag)]) + tag for tag in sorted(tag.encode() for tag in value))
+            tags = sorted(tag.encode() for tag in value)
+            kind, data = 5, b"".join(bytes([len(tag)]) + tag for tag in tags)
+            if not all(tags):
+                raise ValueError("a tag has a byte at least")
+        if not 1 <= len(name) <= 64:
+            raise ValueError("the name of an attribute has 1 to 64 bytes")
         content += struct.pack("<BBH", kind, len(name), len(data)) + name + data
     if not content:
         return b""
     words = (len(content) + 9) // 8
+    if words > 250:
+        raise ValueError("attributes take up to 1,998 bytes")
     return bytes([2, words]) + content.ljust(words * 8 - 2, b"\0")
 
 

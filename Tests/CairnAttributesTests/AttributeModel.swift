@@ -143,7 +143,7 @@ struct AttributeRandom {
     random.percent(20) ? text() : "d\(random.below(distinct))"
   }
 
-  mutating func tags() -> Set<String> { Set((0..<random.below(4)).map { _ in "t\(random.below(6))" }) }
+  mutating func tags() -> Attributes.Tags { Attributes.Tags((0..<random.below(4)).map { _ in "t\(random.below(6))" }) }
 
   mutating func anyValue() -> Attributes.Value {
     switch random.below(5) {

@@ -77,7 +77,7 @@ import Testing
     Array("1".utf8).withBytes { table.remove(key: $0) }
     let second = try table.page(Query(.all), order: .descending("tokens"), after: cursor, limit: 4)
     #expect(second.keys.map { String(decoding: $0, as: UTF8.self) } == ["4", "7", "0", "3"])
-    table.removeAll()
+    table.beginLife()
     #expect(
       Self.code { () throws(StoreError) in
         _ = try table.page(Query(.all), order: .descending("tokens"), after: cursor, limit: 4)

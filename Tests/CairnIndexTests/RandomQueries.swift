@@ -53,10 +53,10 @@ struct RandomQueries {
     return one(of: ["a", "b", "c.d", "e-f", "_g1"])
   }
 
-  mutating func tags() -> Set<String> {
-    var tags: Set<String> = []
-    for _ in 0..<below(4) { tags.insert(isWild ? text() : one(of: ["x", "y", "z", "\u{E9}"])) }
-    return tags
+  mutating func tags() -> Attributes.Tags {
+    var tags: [String] = []
+    for _ in 0..<below(4) { tags.append(isWild ? text() : one(of: ["x", "y", "z", "\u{E9}"])) }
+    return Attributes.Tags(tags)
   }
 
   mutating func value() -> Attributes.Value {

@@ -2,7 +2,7 @@ extension PlantedBug {
   /// What records say of attributes.
   static let attributes: [PlantedBug] = [
     PlantedBug(
-      "attributes-unverified", "Who visits keys gets attributes of damaged records.",
+      "attributes-unverified", "Indexes are made of attributes in damaged records.",
       caughtBy: "AttributeTests/damage",
       Edit(
         "Cairn/API/Store+Scan.swift", "!record.header.saysMore || engine.index",

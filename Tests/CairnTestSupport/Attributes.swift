@@ -12,7 +12,7 @@ extension SeededRandom {
     if percent(30) { attributes["made"] = .date(milliseconds: Int64(below(100)) * 86_400_000) }
     if percent(40) {
       attributes["labels"] = .tags(
-        Set((0..<below(5)).map { _ in ["draft", "en", "de", "ü", "long" + name()][below(5)] }))
+        Attributes.Tags((0..<below(5)).map { _ in ["draft", "en", "é", "e\u{301}", "long" + name()][below(5)] }))
     }
     if percent(10) { attributes[name()] = .string(String(repeating: "x", count: below(300))) }
     return attributes

@@ -67,8 +67,9 @@ import Testing
     try store.put(value, for: "c", attributes: ["c": ["x", "y"]])
     _ = view.take()
     // What is only moved is the same.
-    try store.compact()
+    try store.recompress(level: 2)
     let moved = view.take()
+    #expect(!moved.isEmpty)
     #expect(
       moved.allSatisfy { $0 == Seen(key: "c", attributes: ["c": ["x", "y"]], byteCount: 5001, isReplacing: true) })
     let sequence = store.lastSequence

@@ -15,7 +15,9 @@ import Testing
       let value = random.percent(30) ? random.bytes(random.below(200)) : Array(text[random.below(4)].utf8)
       let key = random.percent(30) ? random.bytes(1 + random.below(5)) : Array("key \(random.below(100)) é".utf8)
       let deadline = 4_000_000_000_000 + Int64(random.below(1000))
-      try store.put(value, for: key, expires: random.percent(20) ? .at(milliseconds: deadline) : .never)
+      try store.put(
+        value, for: key, attributes: random.percent(50) ? random.attributes() : [:],
+        expires: random.percent(20) ? .at(milliseconds: deadline) : .never)
     }
     try store.put("over", for: "expired", expires: .at(milliseconds: 1))
     defer { try? store.close() }
@@ -54,11 +56,38 @@ import Testing
     let loaded = try content(directory.path("two"))
     #expect(loaded.mapValues(\.value) == original.mapValues(\.value), "seed \(seed)")
     #expect(loaded.mapValues(\.deadline) == original.mapValues(\.deadline), "seed \(seed)")
+    #expect(loaded.mapValues(\.attributes) == original.mapValues(\.attributes), "seed \(seed)")
     func order(_ content: [[UInt8]: Store.Entry]) -> [[UInt8]] {
       content.sorted { $0.value.version < $1.value.version }.map(\.key)
     }
     #expect(order(loaded) == order(original))
     #expect(try Tool.run("diff", directory.path("one"), directory.path("two")).code == 0)
+  }
+
+  /// Goal: attributes that are none are refused with their line, and what stands before it is loaded.
+  @Test func attributesThatAreNone() throws {
+    let directory = TemporaryDirectory()
+    let long = String(repeating: "n", count: 65)
+    let refused = [
+      "{\"a\": 1, \"a\": 2}", "{\"a\": [\"x\", \"x\"]}", "{\"a\": [\"\"]}", "{\"\": 1}", "{\"\(long)\": 1}",
+      "{\"a\": NaN}",
+      "{\"a\": 1e999}", "{\"a\": .5}", "{\"a\": 1.}", "{\"a\": +1.5}", "{\"a\": 01.5}", "{\"a\": 01}",
+      "{\"a\": {\"real\": \"nan\"}}",
+      "{\"a\": {\"date\": 1.5}}", "{\"a\": {\"day\": 1}}", "{\"a\": {}}", "{\"a\": 1,}", "{\"a\": true}",
+      "{\"a\": [1]}", "[]", "{\"a\"}",
+      "{\"a\": \"\(String(repeating: "x", count: 2000))\"}", "{\"a\": 9223372036854775808}", "{\"a\": 1} ,",
+      "{\"a\": 1e5.5}",
+    ]
+    for (number, text) in refused.enumerated() {
+      let good = "{\"key\": \"good\", \"value\": \"\", \"attributes\": {\"a\": -1.5e-3, \"b\": []}}\n"
+      let path = directory.path("store-\(number)")
+      try Files.write(
+        Array((good + "{\"key\": \"k\", \"value\": \"\", \"attributes\": \(text)}\n").utf8), to: directory.path("dump"))
+      let load = try Tool.run("load", path, directory.path("dump"))
+      #expect(load.code == 65 && load.errors.contains("line 2 of"), "\(text): \(load.errors)")
+      let loaded = try content(path)
+      #expect(loaded.count == 1 && loaded.values.first?.attributes == ["a": -0.0015, "b": []], "\(text)")
+    }
   }
 
   /// Goal: a load that was interrupted goes on, and writes nothing twice.
@@ -165,6 +194,7 @@ import Testing
       #expect(made.code == 0, "\(made.errors)")
       #expect(try Tool.run("verify", "--deep", path).code == 0)
       #expect(try content(path).mapValues(\.value) == original.mapValues(\.value))
+      #expect(try content(path).mapValues(\.attributes) == original.mapValues(\.attributes))
       let store = try Store.open(at: path, options: Store.Options(.mustExist))
       try store.put("more", for: "more")
       try store.close()

@@ -17,7 +17,7 @@ struct AttributedEntries {
     let framework: String
     let model: String
     let tokens: Int64
-    let labels: Set<String>
+    let labels: Attributes.Tags
   }
 
   /// Few values are common, many are rare; few entries have many tokens.
@@ -33,7 +33,7 @@ struct AttributedEntries {
           key: "entry:\(String(10_000_000 + number).dropFirst())", domain: "domain-\(rare(domains, &random))",
           framework: "framework-\(rare(frameworks, &random))", model: "model-\(rare(models, &random))",
           tokens: Int64(rare(100_000, &random)),
-          labels: Set((0..<3).map { _ in "label-\(Int.random(in: 0..<30, using: &random))" })))
+          labels: Attributes.Tags((0..<3).map { _ in "label-\(Int.random(in: 0..<30, using: &random))" })))
     }
   }
 

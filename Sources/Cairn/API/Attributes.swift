@@ -15,8 +15,36 @@ public struct Attributes: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     case real(Double)
     /// Milliseconds since 1970.
     case date(milliseconds: Int64)
-    /// A set of words, each of 1 to 255 bytes.
-    case tags(Set<String>)
+    case tags(Tags)
+  }
+
+  /// A set of words, each of 1 to 255 bytes; in the order of these, and no two with the same.
+  public struct Tags: Sendable, Hashable, Sequence, ExpressibleByArrayLiteral {
+    private let words: [String]
+
+    public init(_ words: some Sequence<String>) {
+      var sorted: [String] = []
+      for word in words.sorted(by: { $0.precedesByBytes($1) }) where sorted.last?.isSameByBytes(word) != true {
+        sorted.append(word)
+      }
+      self.words = sorted
+    }
+
+    public init(arrayLiteral words: String...) { self.init(words) }
+
+    /// - Parameter words: in their order, none twice.
+    init(sorted words: [String]) { self.words = words }
+
+    public var count: Int { words.count }
+    public func contains(_ word: String) -> Bool { words.contains { $0.isSameByBytes(word) } }
+    public func makeIterator() -> IndexingIterator<[String]> { words.makeIterator() }
+
+    public static func == (a: Tags, b: Tags) -> Bool {
+      a.words.count == b.words.count && zip(a.words, b.words).allSatisfy { $0.isSameByBytes($1) }
+    }
+
+    // Words with the same bytes are equal strings, too.
+    public func hash(into hasher: inout Hasher) { hasher.combine(words) }
   }
 
   fileprivate struct Attribute: Sendable, Equatable {
@@ -59,8 +87,16 @@ public struct Attributes: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
   /// How many come before the name.
   private func place(_ name: String) -> Int {
-    all.firstIndex { !$0.name.precedesByBytes(name) } ?? all.count
+    var (low, high) = (0, all.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if all[middle].name.precedesByBytes(name) { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
+
+  /// - Parameter name: behind all that are there.
+  mutating func append(_ name: String, _ value: Value) { all.append(Attribute(name: name, value: value)) }
 
   private func isThere(_ name: String, _ place: Int) -> Bool {
     place < all.count && all[place].name.isSameByBytes(name)
@@ -95,8 +131,7 @@ extension Attributes.Value: Hashable {
     case (.integer(let a), .integer(let b)): a == b
     case (.real(let a), .real(let b)): a == b
     case (.date(let a), .date(let b)): a == b
-    case (.tags(let a), .tags(let b)):
-      a.count == b.count && Self.sorted(a).elementsEqual(Self.sorted(b)) { $0.isSameByBytes($1) }
+    case (.tags(let a), .tags(let b)): a == b
     default: false
     }
   }
@@ -110,8 +145,6 @@ extension Attributes.Value: Hashable {
     case .tags(let tags): hasher.combine(tags)
     }
   }
-
-  static func sorted(_ tags: Set<String>) -> [String] { tags.sorted { $0.precedesByBytes($1) } }
 }
 
 extension Attributes.Value: CustomStringConvertible {
@@ -122,7 +155,7 @@ extension Attributes.Value: CustomStringConvertible {
     case .integer(let number): "\(number)"
     case .real(let number): "\(number)"
     case .date(let milliseconds): "\(milliseconds) ms since 1970"
-    case .tags(let tags): "\(Self.sorted(tags))"
+    case .tags(let tags): "\(Array(tags))"
     }
   }
 }
@@ -133,7 +166,7 @@ extension Attributes.Value: ExpressibleByStringLiteral, ExpressibleByIntegerLite
   public init(stringLiteral text: String) { self = .string(text) }
   public init(integerLiteral number: Int64) { self = .integer(number) }
   public init(floatLiteral number: Double) { self = .real(number) }
-  public init(arrayLiteral tags: String...) { self = .tags(Set(tags)) }
+  public init(arrayLiteral tags: String...) { self = .tags(Attributes.Tags(tags)) }
 }
 
 extension String {
@@ -186,7 +219,7 @@ public struct EncodedAttributes: ~Escapable {
     }
   }
 
-  /// Calls `body` with each tag of such a value.
+  /// Calls `body` with each tag of such a value, and of nothing else.
   public static func forEachTag<Failure: Error>(
     in value: RawSpan, _ body: (RawSpan) throws(Failure) -> Void
   ) throws(Failure) {
@@ -221,10 +254,10 @@ public struct EncodedAttributes: ~Escapable {
     return a.isEqual(to: b) ? 0 : a.precedes(b) ? -1 : 1
   }
 
-  /// The number of an integer or a date.
+  /// The number of an integer or a date; of nothing else.
   public static func integer(_ value: RawSpan) -> Int64 { MemoryView(value).load(0, as: Int64.self) }
 
-  /// The number of a real.
+  /// The number of a real; of nothing else.
   public static func real(_ value: RawSpan) -> Double {
     Double(bitPattern: MemoryView(value).load(0, as: UInt64.self))
   }

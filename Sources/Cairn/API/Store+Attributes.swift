@@ -11,7 +11,7 @@ extension Store {
     _ value: borrowing Value, for key: borrowing Key, attributes: Attributes, expires: Expiry = .never,
     durability: Durability? = nil
   ) throws(StoreError) -> UInt64 {
-    try put(value, key, attributes, .none, expires, durability)!
+    try put(value, key, items: engine.items(attributes), .none, expires, durability)!
   }
 
   /// Gives a key a value and attributes if it has none (or an expired one).
@@ -23,7 +23,7 @@ extension Store {
     _ value: borrowing Value, for key: borrowing Key, attributes: Attributes, expires: Expiry = .never,
     durability: Durability? = nil
   ) throws(StoreError) -> UInt64? {
-    try put(value, key, attributes, .absent, expires, durability)
+    try put(value, key, items: engine.items(attributes), .absent, expires, durability)
   }
 
   /// Gives a key another value and other attributes if it still has the version that the caller has seen.
@@ -35,16 +35,16 @@ extension Store {
     _ value: borrowing Value, for key: borrowing Key, attributes: Attributes, ifVersion version: UInt64,
     expires: Expiry = .never, durability: Durability? = nil
   ) throws(StoreError) -> UInt64? {
-    try put(value, key, attributes, .version(version), expires, durability)
+    try put(value, key, items: engine.items(attributes), .version(version), expires, durability)
   }
 
-  private func put<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable>(
-    _ value: borrowing Value, _ key: borrowing Key, _ attributes: Attributes, _ condition: Condition,
-    _ expires: Expiry, _ durability: Durability?
+  func put<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable>(
+    _ value: borrowing Value, _ key: borrowing Key, items: [UInt8], _ condition: Condition, _ expires: Expiry,
+    _ durability: Durability?
   ) throws(StoreError) -> UInt64? {
     try key.withBytes { (key: RawSpan) throws(StoreError) -> UInt64? in
       try value.withBytes { (value: RawSpan) throws(StoreError) -> UInt64? in
-        try _commitPut(value, key, condition, expires, durability, attributes)
+        try _commitPut(value, key, condition, expires, durability, items: items)
       }
     }
   }

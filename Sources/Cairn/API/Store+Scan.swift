@@ -7,9 +7,10 @@ public struct EntryView: ~Escapable {
   public let version: UInt64
   /// When the entry ends, in milliseconds since 1970; `nil`: never.
   public let deadline: Int64?
+  /// Empty where only keys are visited.
   public let attributes: EncodedAttributes
-  /// The length of the value as it was put, also where only keys are visited.
-  public let valueByteCount: Int
+  /// The length of the value as it was put, where an entry's attributes are visited without it; otherwise 0.
+  package let valueByteCount: Int
 
   @_lifetime(copy key, copy value, copy attributes)
   init(
@@ -26,10 +27,12 @@ public struct EntryView: ~Escapable {
 
 extension FoundRecord {
   /// Calls `body` with the entry.
-  func lendEntry<Result>(_ value: MemoryView, _ body: (EntryView) -> Result) -> Result {
+  func lendEntry<Result>(
+    _ value: MemoryView, valueByteCount: Int = 0, withAttributes: Bool = true, _ body: (EntryView) -> Result
+  ) -> Result {
     key.lend { key in
       value.lend { value in
-        attributes.lend { attributes in
+        (withAttributes ? attributes : .empty).lend { attributes in
           body(
             EntryView(
               key: key, value: value, valueByteCount: valueByteCount, attributes: attributes, version: version,
@@ -55,18 +58,22 @@ extension Store {
   // Not typed: the compiler of Swift 6.3 crashes on `catch … where` around a call with typed throws whose closure
   // changes a variable, and closures of visits do.
   public func forEach(_ body: (_ entry: EntryView) throws -> Bool) throws {
-    try visit(isKeysOnly: false, body)
+    try visit(.values, body)
   }
 
-  /// Visits the keys of all live entries, as ``forEach(_:)`` does, without touching the values: these are empty.
-  /// A key is checked against its hash; its record's checksum only where the entry has attributes.
-  public func forEachKey(_ body: (_ entry: EntryView) throws -> Bool) throws {
-    try visit(isKeysOnly: true, body)
-  }
+  /// Visits the keys of all live entries, as ``forEach(_:)`` does, without touching values and attributes: these are
+  /// empty. A key is checked against its hash, its record's checksum is not.
+  public func forEachKey(_ body: (_ entry: EntryView) throws -> Bool) throws { try visit(.keys, body) }
 
-  private func visit(isKeysOnly: Bool, _ body: (EntryView) throws -> Bool) throws {
+  /// Visits the keys and the attributes of all live entries, as ``forEach(_:)`` does; values are empty. The record of
+  /// an entry with attributes is verified, whatever the store's options say.
+  package func forEachWithoutValue(_ body: (_ entry: EntryView) throws -> Bool) throws { try visit(.attributes, body) }
+
+  private enum Visited { case keys, attributes, values }
+
+  private func visit(_ visited: Visited, _ body: (EntryView) throws -> Bool) throws {
     var failure: (any Error)?
-    try scan(isKeysOnly: isKeysOnly) { entry in
+    try scan(visited) { entry in
       do { return try body(entry) } catch {
         failure = error
         return false
@@ -75,7 +82,7 @@ extension Store {
     if let failure { throw failure }
   }
 
-  private func scan(isKeysOnly: Bool, _ body: (EntryView) -> Bool) throws(StoreError) {
+  private func scan(_ visited: Visited, _ body: (EntryView) -> Bool) throws(StoreError) {
     var entries: [UInt64] = []
     var failure: StoreError?
     let index = engine.index
@@ -88,14 +95,14 @@ extension Store {
       index.entries(of: shard, into: &entries)
       for (number, entry) in entries.enumerated() {
         if number + 8 < entries.count { index.prefetchRecord(entries[number + 8]) }
-        let record = index.record(entry, verifying: !isKeysOnly && engine.options.verification == .always)
-        guard let record, isPlausible(record, shard), !isKeysOnly || isIntact(record) else {
+        let record = index.record(entry, verifying: visited == .values && engine.options.verification == .always)
+        guard let record, isPlausible(record, shard), visited != .attributes || isIntact(record) else {
           if failure == nil { failure = engine.damage(entry, .empty) }
           continue
         }
         if barriers.hides(record.key, version: record.version) { continue }
         if record.header.flags & RecordHeader.Flags.expiry != 0 && engine.isExpired(record) { continue }
-        if !isKeysOnly && !record.header.isUnderstood {
+        if visited == .values && !record.header.isUnderstood {
           if failure == nil { failure = engine.notUnderstood(record) }
           continue
         }
@@ -103,9 +110,12 @@ extension Store {
         func pass(_ value: MemoryView) {
           isGoingOn = record.lendEntry(value, body)
         }
-        if isKeysOnly {
-          pass(.empty)
-        } else {
+        switch visited {
+        case .keys: isGoingOn = record.lendEntry(.empty, withAttributes: false, body)
+        case .attributes:
+          let valueByteCount = record.header.saysMore ? record.valueByteCount : 0
+          isGoingOn = record.lendEntry(.empty, valueByteCount: valueByteCount, body)
+        case .values:
           do throws(StoreError) { try engine.withValue(of: record, pass) } catch {
             if failure == nil { failure = error }
           }

@@ -25,15 +25,15 @@ extension Store {
   ///   remove.
   /// - Throws: as ``history(of:)`` and ``put(_:for:expires:durability:)``.
   /// - Complexity: as ``history(of:)``.
-  @inlinable
   @discardableResult
   public func restore<Key: ByteLending & ~Copyable & ~Escapable>(
     _ key: borrowing Key, toVersion version: UInt64, expires: Expiry = .never, durability: Durability? = nil
   ) throws(StoreError) -> UInt64? {
     let earlier = try history(of: key).first { $0.sequence == version && $0.kind == .put }
     guard let earlier else { return nil }
-    return try put(
-      earlier.value, for: key, attributes: earlier.attributes, expires: expires, durability: durability)
+    // They have been there before: no view is asked whether it takes them.
+    let items = try AttributeItem.encode(earlier.attributes)
+    return try put(earlier.value, key, items: items, .none, expires, durability)
   }
 
   @usableFromInline

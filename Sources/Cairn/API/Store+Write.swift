@@ -128,9 +128,9 @@ extension Store {
     case (nil, let new?):
       return try putIfAbsent(new, for: key, expires: expires, durability: durability).map { ($0, ()) }
     case (let old?, let new?):
-      return try put(
-        new, for: key, attributes: old.attributes, ifVersion: old.version, expires: expires, durability: durability
-      ).map { ($0, ()) }
+      // They have been there before: no view is asked whether it takes them.
+      let items = try AttributeItem.encode(old.attributes)
+      return try put(new, key, items: items, .version(old.version), expires, durability).map { ($0, ()) }
     }
   }
 
@@ -239,10 +239,9 @@ extension Store {
 
   func _commitPut(
     _ value: RawSpan, _ key: RawSpan, _ condition: Condition, _ expires: Expiry, _ durability: Durability?,
-    _ attributes: Attributes
+    items: [UInt8]
   ) throws(StoreError) -> UInt64? {
-    if attributes.isEmpty { return try _commitPut(value, key, condition, expires, durability) }
-    let items = try engine.items(attributes)
+    if items.isEmpty { return try _commitPut(value, key, condition, expires, durability) }
     return try items.withBytes { (items: RawSpan) throws(StoreError) in
       var operation = operation(.put, durability: durability)
       operation.condition = condition

@@ -92,7 +92,7 @@ package enum AttributeItem {
 
   /// What is in a whole item: nothing if it is not as it should be.
   static func content(_ item: MemoryView) -> MemoryView {
-    if item.count < headBytes { return .empty }
+    guard item.count >= headBytes, item.count <= wordsMax * 8 else { return .empty }
     return EncodedAttribute.checked(item.slice(headBytes, item.count - headBytes)) ?? .empty
   }
 
@@ -141,7 +141,7 @@ package enum AttributeItem {
       append((number == 0 ? 0 : number).bitPattern, to: &item)
     case .tags(let tags):
       kind = .tags
-      for tag in Attributes.Value.sorted(tags) {
+      for tag in tags {
         guard (1...255).contains(tag.utf8.count) else {
           throw StoreError(
             .invalidAttribute, "a tag has 1 to 255 bytes, and one of \(name) has \(tag.utf8.count)")
@@ -170,7 +170,8 @@ extension RecordHeader {
   /// The attributes of an entry, as they stand in its record: nothing if there are none, or none that are as they
   /// should be.
   package func attributes(_ view: MemoryView, at offset: Int) -> MemoryView {
-    guard saysMore, hasItsFields else { return .empty }
+    // Behind the fields of flags that are not known, nobody knows where items begin.
+    guard saysMore, hasItsFields, flags & 0xFF & ~Flags.known == 0 else { return .empty }
     var (item, end) = (offset + Self.byteCount + fieldsByteCount, offset + keyOffset)
     if end > view.count { end = view.count }
     while view.contains(item, AttributeItem.headBytes), item < end {
@@ -211,7 +212,7 @@ extension Attributes {
     self.init()
     var offset = 0
     while let one = EncodedAttribute(encoded, at: offset) {
-      self[String(decoding: one.name.array(), as: UTF8.self)] = Value(one)
+      append(String(decoding: one.name.array(), as: UTF8.self), Value(one))
       offset = one.end
     }
   }
@@ -228,12 +229,12 @@ extension Attributes.Value {
     case .date: self = .date(milliseconds: one.value.load(0, as: Int64.self))
     case .real: self = .real(Double(bitPattern: one.value.load(0, as: UInt64.self)))
     case .tags:
-      var (offset, tags): (Int, Set<String>) = (0, [])
+      var (offset, tags): (Int, [String]) = (0, [])
       while let tag = EncodedAttribute.tag(one.value, at: offset) {
-        tags.insert(String(decoding: tag.array(), as: UTF8.self))
+        tags.append(String(decoding: tag.array(), as: UTF8.self))
         offset += 1 + tag.count
       }
-      self = .tags(tags)
+      self = .tags(Attributes.Tags(sorted: tags))
     }
   }
 }

@@ -34,7 +34,7 @@ extension FrozenStore {
       try value.lend { (value) throws in
         try body(
           EntryView(
-            key: key, value: value, valueByteCount: (try? byteCount(of: record)) ?? record.storedByteCount,
+            key: key, value: value, valueByteCount: 0,
             attributes: RawSpan(),
             version: record.version(view),
             deadline: record.deadline(view)))

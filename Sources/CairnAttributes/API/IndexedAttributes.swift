@@ -67,7 +67,7 @@ public final class IndexedAttributes: StoreView {
 
   private func read(_ store: Store) throws(StoreError) {
     do throws(StoreError) {
-      try maker.read(store) { entry in
+      try maker.read(store, withAttributes: true) { entry in
         if !entry.attributes.isEmpty { state.withLock { $0.add(entry) } }
       }
     } catch {
@@ -101,7 +101,8 @@ public final class IndexedAttributes: StoreView {
   /// Nothing is kept; but it is a good moment to let go of what has expired, if nobody asks.
   public func save(to files: ViewFiles) {
     guard let now = maker.store?.now else { return }
-    while !state.withLock({ $0.table.expire(at: now, atMost: Self.expiredAtOnce) }) {}
+    // While it is being made, what goes might come again as it was before.
+    while !state.withLock({ $0.making.isUnderWay || $0.table.expire(at: now, atMost: Self.expiredAtOnce) }) {}
   }
 
   /// So long a commit may have to wait.

@@ -115,9 +115,9 @@ final class TagsField {
   func documents(_ tag: UInt32) -> Bitmap { postings.bitmap(tag) }
 
   /// The code of a set that some document has.
-  func code(ofSet set: Set<String>) -> UInt32? {
+  func code(ofSet set: Attributes.Tags) -> UInt32? {
     var codes = Column<UInt32>()
-    for tag in set.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+    for tag in set {
       guard let code = code(ofTag: tag) else { return nil }
       codes.append(code)
     }

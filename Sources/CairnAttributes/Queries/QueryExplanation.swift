@@ -136,7 +136,7 @@ extension Attributes.Value {
     case .integer(let number): "\(number)"
     case .real(let number): "\(number)"
     case .date(let milliseconds): "date \(milliseconds)"
-    case .tags(let tags): "{" + tags.sorted().map { "\"\($0)\"" }.joined(separator: ", ") + "}"
+    case .tags(let tags): "{" + tags.map { "\"\($0)\"" }.joined(separator: ", ") + "}"
     }
   }
 }

@@ -50,7 +50,7 @@ public final class OrderedKeys: StoreView {
   package init(savedAfter: Int) { self.savedAfter = UInt64(savedAfter) }
 
   /// What part of the store has been read; 1 when it is ready. Queries throw `.notReady` before that.
-  public var progress: Double { state.withLock { $0.making.isReady } ? 1 : maker.progress }
+  public var progress: Double { state.withLock { $0.isReady } ? 1 : maker.progress }
 
   /// Waits until it can be asked.
   public func ready() async { await maker.ready() }
@@ -157,7 +157,7 @@ public final class OrderedKeys: StoreView {
 
   public func save(to files: ViewFiles) {
     let isDue = state.withLock { state in
-      if !state.making.isReady { return false }
+      if !state.isReady { return false }
       guard let saved = state.savedSequence else { return state.tree.count > savedAfter }
       // Less is read again faster than all is written.
       return state.sequence > saved && state.sequence - saved > max(savedAfter, UInt64(state.tree.count / 4))
@@ -169,6 +169,7 @@ public final class OrderedKeys: StoreView {
 extension OrderedKeys.State {
   /// Everything is to be read anew: also where a file was not what had been written.
   var isStale: Bool { making.isStale || tree.isDamaged }
+  var isReady: Bool { making.isReady && !tree.isDamaged }
 
   mutating func beginCommit(_ oldestSnapshot: UInt64?) {
     hasSnapshots = oldestSnapshot != nil

@@ -87,7 +87,7 @@ private struct EncodedValue: ~Escapable {
     }
   }
 
-  private func isEqual(to tags: Set<String>) -> Bool {
+  private func isEqual(to tags: Attributes.Tags) -> Bool {
     var (count, areThere) = (0, true)
     EncodedAttributes.forEachTag(in: bytes) { _ in count += 1 }
     if count != tags.count { return false }
@@ -134,7 +134,7 @@ extension Attributes.Value {
       return first >= 0 && second <= 0
     case (.among(_, let operands), _): return operands.contains { isEqual(to: $0) ?? false }
     case (.prefix(_, let prefix), .string(let text)): return text.utf8.starts(with: prefix.utf8)
-    case (.tag(_, let tag), .tags(let tags)): return tags.contains { $0.utf8.elementsEqual(tag.utf8) }
+    case (.tag(_, let tag), .tags(let tags)): return tags.contains(tag)
     default: return false
     }
   }

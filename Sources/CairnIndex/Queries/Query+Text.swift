@@ -52,8 +52,7 @@ extension Attributes.Value {
     case .date(let milliseconds):
       return CivilDate.text(milliseconds: milliseconds) ?? "\(QueryWords.date)(\(milliseconds))"
     case .tags(let tags):
-      let sorted = tags.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-      return "[\(sorted.map { $0.quoted() }.joined(separator: ", "))]"
+      return "[\(tags.map { $0.quoted() }.joined(separator: ", "))]"
     }
   }
 }

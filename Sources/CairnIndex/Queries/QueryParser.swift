@@ -195,16 +195,16 @@ private struct QueryParser {
     return .date(milliseconds: milliseconds)
   }
 
-  private mutating func tags() throws(StoreError) -> Set<String> {
+  private mutating func tags() throws(StoreError) -> Attributes.Tags {
     try advance()
-    var tags: Set<String> = []
+    var tags: [String] = []
     var isFirst = true
     while token != .mark("]") {
       if !isFirst { try requireComma(or: "]") }
-      tags.insert(try string("a tag in quotes"))
+      tags.append(try string("a tag in quotes"))
       isFirst = false
     }
     try advance()
-    return tags
+    return Attributes.Tags(tags)
   }
 }

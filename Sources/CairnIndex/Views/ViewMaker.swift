@@ -60,17 +60,20 @@ package final class ViewMaker: Sendable {
   }
 
   /// Visits all entries, without their values.
-  package func read(_ store: Store, _ body: (EntryView) -> Void) throws(StoreError) {
+  package func read(
+    _ store: Store, withAttributes: Bool = false, _ body: (EntryView) -> Void
+  ) throws(StoreError) {
     total.store(store.statistics.liveEntries, ordering: .relaxed)
     done.store(0, ordering: .relaxed)
     var count = 0
+    func visit(_ entry: EntryView) -> Bool {
+      body(entry)
+      count += 1
+      if count % 1024 == 0 { done.store(count, ordering: .relaxed) }
+      return true
+    }
     do {
-      try store.forEachKey { entry in
-        body(entry)
-        count += 1
-        if count % 1024 == 0 { done.store(count, ordering: .relaxed) }
-        return true
-      }
+      try withAttributes ? store.forEachWithoutValue(visit) : store.forEachKey(visit)
     } catch { throw error as? StoreError ?? StoreError(.system, "the entries cannot be read") }
   }
 }

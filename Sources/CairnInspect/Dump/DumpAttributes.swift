@@ -28,7 +28,7 @@ enum DumpAttributes {
     case .real(let number): output += "\(number)".utf8
     case .tags(let tags):
       output.append("[")
-      for (index, tag) in tags.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }).enumerated() {
+      for (index, tag) in tags.enumerated() {
         if index > 0 { output.append(", ") }
         JSONText.append(tag, to: &output)
       }
@@ -58,12 +58,14 @@ extension DumpParser {
     case UInt8(ascii: "\""): return .string(try text())
     case UInt8(ascii: "["):
       try expect("[")
-      var tags: Set<String> = []
+      var tags: [String] = []
       while !take(UInt8(ascii: "]")) {
         if !tags.isEmpty { try expect(",") }
-        guard tags.insert(try text()).inserted else { throw error("the tag is there twice") }
+        tags.append(try text())
       }
-      return .tags(tags)
+      let set = Attributes.Tags(tags)
+      guard set.count == tags.count else { throw error("a tag is there twice") }
+      return .tags(set)
     case UInt8(ascii: "{"):
       try expect("{")
       let name = try text()
@@ -84,13 +86,36 @@ extension DumpParser {
     }
   }
 
+  /// Whether it is a number as JSON has them (RFC 8259, 6).
+  private static func isNumber(_ text: [UInt8]) -> Bool {
+    var rest = text[...]
+    func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
+    func takeDigits() -> Bool {
+      let count = rest.prefix(while: isDigit).count
+      rest = rest.dropFirst(count)
+      return count > 0
+    }
+    if rest.first == UInt8(ascii: "-") { rest.removeFirst() }
+    let whole = rest.prefix(while: isDigit)
+    guard takeDigits(), whole.count == 1 || whole.first != UInt8(ascii: "0") else { return false }
+    if rest.first == UInt8(ascii: ".") {
+      rest.removeFirst()
+      if !takeDigits() { return false }
+    }
+    if let letter = rest.first, letter | 0x20 == UInt8(ascii: "e") {
+      rest.removeFirst()
+      if let sign = rest.first, sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { rest.removeFirst() }
+      if !takeDigits() { return false }
+    }
+    return rest.isEmpty
+  }
+
   private mutating func numericValue() throws(DumpError) -> Attributes.Value {
     let digits = takeNumber()
     if digits.utf8.contains(where: { $0 == 0x2E || $0 == 0x65 || $0 == 0x45 }) {
-      // As JSON has them: Swift alone takes other forms, too.
-      guard digits.utf8.allSatisfy({ (0x2B...0x39).contains($0) || $0 == 0x65 || $0 == 0x45 }),
-        let number = Double(digits), number.isFinite
-      else { throw error("a number is expected here") }
+      guard Self.isNumber(Array(digits.utf8)), let number = Double(digits), number.isFinite else {
+        throw error("a number is expected here")
+      }
       return .real(number)
     }
     guard let number = Int64(digits), String(number) == digits else {

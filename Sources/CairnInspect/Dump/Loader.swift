@@ -28,9 +28,10 @@ package struct Loader {
   private var blanks = 0
   private let name: String
 
-  /// The longest line of an entry within the store's limits: each byte takes at most six characters, and the names and
-  /// numbers not so many.
-  static let lineBytesMax = 6 * (Store.Limits.valueBytes + Store.Limits.keyBytes) + 1024
+  /// The longest line of an entry within the store's limits: each byte takes at most six characters, the names and
+  /// numbers not so many, and an attribute 30 besides its bytes, of which it has 5 at least.
+  static let lineBytesMax =
+    6 * (Store.Limits.valueBytes + Store.Limits.keyBytes + 2 * Store.Limits.attributesBytes) + 1024
   /// Room for lines that is kept.
   private static let lineBytesKept = 1 << 20
 
@@ -123,6 +124,7 @@ package struct Loader {
       throw error("a key has 1 to \(Store.Limits.keyBytes) bytes, and this one has \(entry.key.count)")
     }
     guard entry.value.count <= Store.Limits.valueBytes else { throw error("the value is larger than a store takes") }
+    do throws(StoreError) { try entry.attributes.withEncoded { _ in } } catch { throw self.error(error.message) }
     return entry
   }
 

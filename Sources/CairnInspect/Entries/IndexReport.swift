@@ -32,20 +32,23 @@ package struct IndexReport {
     lastSequence = reader.lastSequence
     views = try Self.views(of: store)
     // By name, then by type.
-    var found: [String: [String: Attribute]] = [:]
+    var found: [[UInt8]: [String: Attribute]] = [:]
     var (entries, withAttributes) = (0, 0)
     try reader.forEach(.version, keysOnly: true, progress: progress) { entry in
       let attributes = entry.attributes
       entries += 1
       if !attributes.isEmpty { withAttributes += 1 }
       for (name, value) in attributes {
-        found[name, default: [:]][Self.type(of: value), default: Attribute()].add(value, atMost: Self.valuesMax)
+        found[Array(name.utf8), default: [:]][Self.type(of: value), default: Attribute()].add(
+          value, atMost: Self.valuesMax)
       }
       return true
     }
     (self.entries, self.withAttributes) = (entries, withAttributes)
-    for name in found.keys.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-      for (type, one) in (found[name] ?? [:]).sorted(by: { $0.key < $1.key }) { attributes.append((name, type, one)) }
+    for name in found.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      for (type, one) in (found[name] ?? [:]).sorted(by: { $0.key < $1.key }) {
+        attributes.append((String(decoding: name, as: UTF8.self), type, one))
+      }
     }
   }
 

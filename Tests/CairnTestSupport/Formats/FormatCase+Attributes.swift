@@ -31,6 +31,24 @@ extension FormatCase {
         Segment.seal(7, reason: 1),
       ])
     },
+    forged(.golden, "attributes-texts-and-reals") {
+      let reals = [
+        0x1p53, 0x1p53 + 2, -9.5e15, 1e16, 1.25e17, 0.0001, 0.00001234, -1e-5, 1e22, 123456789.125,
+        .greatestFiniteMagnitude,
+        .leastNonzeroMagnitude, -.infinity,
+      ]
+      let numbers = reals.enumerated().map { number, one in attribute(3, "r\(10 + number)", real(one)) }
+      // The same to a reader of text, and not the same bytes.
+      let (composed, decomposed) = (text("\u{E9}"), text("e\u{301}"))
+      let tags = [UInt8(decomposed.count)] + decomposed + [UInt8(composed.count)] + composed
+      return ForgedStore([
+        put(1, "reals", item(numbers.flatMap { $0 })),
+        put(
+          2, "texts",
+          item(attribute(1, "e\u{301}", composed), attribute(5, "t", tags), attribute(1, "\u{E9}", decomposed))),
+        Segment.seal(2, reason: 1),
+      ])
+    },
     forged(.golden, "attributes-moved") {
       let first = put(1, "a", item(attribute(2, "a", number(1))))
       var moved = first
@@ -38,6 +56,9 @@ extension FormatCase {
       (moved.sequence, moved.flags) = (3, 1 << 2)
       return ForgedStore([first, put(2, "b", []), moved, Segment.seal(3, reason: 1)])
     },
+    // Only the first item is looked at; 250 words are the most.
+    refused("first-invalid", item(attribute(6, "a", number(1))) + item(attribute(2, "a", number(1)))),
+    refused("item-of-251-words", item(attribute(1, "a", [UInt8](repeating: 0x61, count: 2000)))),
     refused("type", item(attribute(6, "a", number(1)))),
     refused("name-empty", item(attribute(2, "", number(1)))),
     refused("name-too-long", item(attribute(2, String(repeating: "n", count: 65), number(1)))),
