@@ -11,7 +11,8 @@ extension PlantedBug {
       "attributes-lost-by-update", "Who updates a value takes the attributes away.",
       caughtBy: "AttributeTests/everyWayToPutAndToRead",
       Edit(
-        "Cairn/API/Store+Write.swift", "attributes: old.attributes,", "attributes: PLANTED ? [:] : old.attributes,")),
+        "Cairn/API/Store+Write.swift", "AttributeItem.encode(old.attributes)",
+        "AttributeItem.encode(PLANTED ? [:] : old.attributes)")),
     PlantedBug(
       "attributes-too-long-to-move", "Attributes are taken that leave no room for what compaction adds.",
       caughtBy: "AttributeTests/limits",

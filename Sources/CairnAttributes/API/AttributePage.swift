@@ -1,8 +1,8 @@
 internal import Cairn
 
-/// The order of the entries that a query finds: by an attribute with an index of equality or of a range. Entries without
-/// it, or with one of a type that the index is not of, come last, in either direction. Those that are equal come in no
-/// order that means anything, and always in the same.
+/// The order of the entries that a query finds: by an attribute with an index of equality or of a range. Entries
+/// without it, or with one of a type that the index is not of, come last, in either direction. Those that are equal
+/// come in no order that means anything, and always in the same.
 public struct AttributeOrder: Sendable, Hashable {
   public let name: String
   public let isDescending: Bool

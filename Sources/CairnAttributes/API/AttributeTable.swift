@@ -2,9 +2,9 @@ package import Cairn
 
 /// The attributes of a store's entries, in memory, indexed as declared.
 ///
-/// It knows every entry that has an attribute, and of no other: what is asked of it concerns only those, `.all` and what
-/// is negated too. Each of them has a document number, the same as long as its key is there; numbers of those that are
-/// gone are given to others, the smallest first.
+/// It knows every entry that has an attribute, and of no other: what is asked of it concerns only those, `.all` and
+/// what is negated too. Each of them has a document number, the same as long as its key is there; numbers of those that
+/// are gone are given to others, the smallest first.
 ///
 /// Not for several threads at once.
 package final class AttributeTable {

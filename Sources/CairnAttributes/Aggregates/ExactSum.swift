@@ -1,8 +1,8 @@
 /// A sum of reals without any rounding, so that what is taken away again leaves nothing behind.
 ///
-/// A fixed-point number that is wide enough for every real (Kulisch, *Computer Arithmetic and Validity*, 2008): 2,098 bits
-/// from 2⁻¹⁰⁷⁴ up, and above them 78 for carries, in two's complement. It is rounded when it is read, once. Infinities
-/// are counted apart.
+/// A fixed-point number that is wide enough for every real (Kulisch, *Computer Arithmetic and Validity*, 2008): 2,098
+/// bits from 2⁻¹⁰⁷⁴ up, and above them 78 for carries, in two's complement. It is rounded when it is read, once.
+/// Infinities are counted apart.
 struct ExactSum {
   private static let wordCount = 34
   /// The exponent of the lowest bit.

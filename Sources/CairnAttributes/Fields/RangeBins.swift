@@ -185,8 +185,8 @@ struct RangeBins: ~Copyable {
     unions[number].bins -= 1
   }
 
-  /// By one bin, that union which is farthest from its place. Where all keys grow, each bin that comes takes eight moves:
-  /// half a sixteenth for each of them, on average.
+  /// By one bin, that union which is farthest from its place. Where all keys grow, each bin that comes takes eight
+  /// moves: half a sixteenth for each of them, on average.
   private mutating func moveNowAndThen() {
     changes += 1
     if changes < Self.changesPerMove { return }

@@ -128,8 +128,8 @@ final class RangeField {
     return (result, touched)
   }
 
-  /// How many of some documents have a number in the range. Without a bitmap of these: counts of running unions and bins
-  /// are added and subtracted.
+  /// How many of some documents have a number in the range. Without a bitmap of these: counts of running unions and
+  /// bins are added and subtracted.
   func intersectionCount(_ range: ClosedRange<UInt64>, _ documents: Bitmap) -> (count: Int, touched: Int) {
     let cover = cover(range)
     var (count, touched) = (0, 0)

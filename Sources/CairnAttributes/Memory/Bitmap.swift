@@ -1,6 +1,7 @@
 internal import CRoaring
 
-/// A set of numbers, compressed (Lemire et al., *Roaring Bitmaps: Implementation of an Optimized Software Library*, 2018).
+/// A set of numbers, compressed (Lemire et al., *Roaring Bitmaps: Implementation of an Optimized Software Library*,
+/// 2018).
 ///
 /// SAFETY: the bitmap of the library is its own, from `init` to `deinit`; every function of it is given bitmaps that
 /// live, and memory with room for what it writes.

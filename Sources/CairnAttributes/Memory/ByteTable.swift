@@ -1,12 +1,13 @@
-/// Strings of bytes, none of them twice, each with a small number that it keeps as long as it is there. Numbers of those
-/// that are gone are given away again, the smallest first.
+/// Strings of bytes, none of them twice, each with a small number that it keeps as long as it is there. Numbers of
+/// those that are gone are given away again, the smallest first.
 ///
 /// By hash: open addressing with linear probing in 64 parts, each of which grows by a quarter by itself, so that no
 /// insertion waits for more than a 64th. A slot has the number and 32 bits of the hash, from which its home follows: no
 /// string is read to grow, nor but by chance to find that one is not there. The hash has a random seed: a stranger
 /// cannot make strings pile up.
 ///
-/// 11 bytes for each on average, another 4 for its place, and in ``ByteHeap`` 2 and what rounds it up to a multiple of 4.
+/// 11 bytes for each on average, another 4 for its place, and in ``ByteHeap`` 2 and what rounds it up to a multiple of
+/// 4.
 struct ByteTable: ~Copyable {
   private static let partBits = 6
 
@@ -146,8 +147,8 @@ struct ByteTable: ~Copyable {
   }
 }
 
-/// The strings of a ``ByteTable``, in blocks of up to 128 KiB: 16 GiB at most. A block of which more than a half is dead
-/// is to be emptied.
+/// The strings of a ``ByteTable``, in blocks of up to 128 KiB: 16 GiB at most. A block of which more than a half is
+/// dead is to be emptied.
 struct ByteHeap: ~Copyable {
   private final class Block {
     var bytes = Column<UInt8>()

@@ -3,11 +3,11 @@ internal import Cairn
 
 /// Numbers in one piece of memory, which grows at its end.
 ///
-/// No array: one of a million documents is moved by the kernel, not copied, when it grows (`realloc`), and by a quarter,
-/// so that little of it stands empty.
+/// No array: one of a million documents is moved by the kernel, not copied, when it grows (`realloc`), and by a
+/// quarter, so that little of it stands empty.
 ///
-/// SAFETY: the memory is its own, from the first growth to `deinit`, and holds `capacity` elements, `count` of which are
-/// initialized; every access is checked against that.
+/// SAFETY: the memory is its own, from the first growth to `deinit`, and holds `capacity` elements, `count` of which
+/// are initialized; every access is checked against that.
 @safe
 struct Column<Element: BitwiseCopyable>: ~Copyable {
   private var base: UnsafeMutablePointer<Element>
@@ -171,8 +171,8 @@ final class BitColumn {
 
 /// A range of memory that somebody else keeps, and does not change, while it is looked at.
 ///
-/// `@safe` because every access is checked; what it is made of lives as long as the call that was given it, or until its
-/// table is changed.
+/// `@safe` because every access is checked; what it is made of lives as long as the call that was given it, or until
+/// its table is changed.
 @safe
 struct Bytes {
   private let base: UnsafeRawPointer

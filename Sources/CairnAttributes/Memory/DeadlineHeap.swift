@@ -1,6 +1,6 @@
-/// Which document expires next: a heap with four branches of the documents that have a deadline, each of which knows its
-/// place in it. So a deadline that is replaced leaves nothing behind. 16 bytes a document; none where no document has
-/// ever had a deadline.
+/// Which document expires next: a heap with four branches of the documents that have a deadline, each of which knows
+/// its place in it. So a deadline that is replaced leaves nothing behind. 16 bytes a document; none where no document
+/// has ever had a deadline.
 struct DeadlineHeap: ~Copyable {
   private var heap = Column<UInt32>()
   /// By document.

@@ -4,7 +4,8 @@ package import CairnIndex
 extension AttributeTable {
   /// How many entries match.
   ///
-  /// - Parameter allowingScan: conditions for which there is no index are taken to match: the count is of candidates then.
+  /// - Parameter allowingScan: conditions for which there is no index are taken to match: the count is of candidates
+  ///   then.
   /// - Throws: `.notIndexed`.
   package func count(
     _ query: Query, allowingScan: Bool = false
@@ -22,8 +23,8 @@ extension AttributeTable {
   ///   - cursor: where the page before ended.
   ///   - limit: how many at most; 1 at least.
   ///   - allowingScan: conditions for which there is no index are taken to match: see ``AttributePage/isExact``.
-  /// - Throws: `.notIndexed`; `.invalidOption`: a cursor of another order; `.historyGone`: one from before everything was
-  ///   removed or read anew.
+  /// - Throws: `.notIndexed`; `.invalidOption`: a cursor of another order; `.historyGone`: one from before everything
+  ///   was removed or read anew.
   package func page(
     _ query: Query, order: AttributeOrder? = nil, after cursor: AttributeCursor? = nil, limit: Int,
     allowingScan: Bool = false

@@ -3,7 +3,8 @@ internal import Cairn
 /// Finds the documents of a plan in the order of an attribute.
 ///
 /// Few documents are gone through, and the first ones kept. Of many the first ones are met soon if the values are gone
-/// through in their order; if they are not, as the attribute has to do with what is asked for, these are gone through too.
+/// through in their order; if they are not, as the attribute has to do with what is asked for, these are gone through
+/// too.
 struct Sorter {
   enum Field {
     case equality(EqualityField)
