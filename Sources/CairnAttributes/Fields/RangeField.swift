@@ -176,13 +176,8 @@ final class RangeField {
     let minus = bitmaps(whole.upperBound, high.bins) + bitmaps(low.bins, whole.lowerBound)
     let back = bitmaps(whole.lowerBound, min(low.bins, whole.upperBound))
     if plus.isEmpty && minus.isEmpty && back.isEmpty && low.bins == 0 { return (high.documents, true) }
-    let result: Bitmap
-    if plus.isEmpty {
-      result = low.bins == 0 ? high.documents.copy() : high.documents.subtracting(low.documents)
-    } else {
-      result = Bitmap.union([high.documents] + plus)
-      if low.bins > 0 { result.subtract(low.documents) }
-    }
+    let result = low.bins == 0 ? high.documents.copy() : high.documents.subtracting(low.documents)
+    for bitmap in plus { result.formUnion(bitmap) }
     for bitmap in minus { result.subtract(bitmap) }
     for bitmap in back { result.formUnion(bitmap) }
     return (result, false)

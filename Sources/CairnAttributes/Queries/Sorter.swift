@@ -205,10 +205,16 @@ struct Sorter {
 
   /// Documents of one rank.
   private func append(_ documents: Bitmap, _ result: Bitmap?, _ rank: UInt64, from first: UInt32) {
-    var reader = BitmapReader(result.map(documents.intersection) ?? documents, from: first)
+    let all = bits == nil ? result.map(documents.intersection) ?? documents : documents
+    var reader = BitmapReader(all, from: first)
     var list = Column<UInt32>()
-    _ = reader.read(into: &list, atMost: wanted - places.column.count)
-    for index in 0..<list.count { places.column.append(Place(rank: rank, document: list[index])) }
+    while places.column.count < wanted, reader.read(into: &list, atMost: 1024) {
+      bits?.keep(&list)
+      for index in 0..<min(list.count, wanted - places.column.count) {
+        places.column.append(Place(rank: rank, document: list[index]))
+      }
+      list.truncate(to: 0)
+    }
   }
 
   /// Documents of a bin, all of which come behind those that are there.
@@ -232,6 +238,10 @@ extension Plan {
   fileprivate func bounds(of field: RangeField) -> ClosedRange<UInt64> {
     switch self {
     case .range(let other, let range) where other === field: range
+    case .not(.range(let other, let range)) where other === field && range.lowerBound == 0 && range.upperBound < .max:
+      range.upperBound + 1...UInt64.max
+    case .not(.range(let other, let range)) where other === field && range.upperBound == .max && range.lowerBound > 0:
+      0...range.lowerBound - 1
     case .and(let parts): parts.reduce(0...UInt64.max) { $0.clamped(to: $1.bounds(of: field)) }
     default: 0...UInt64.max
     }
