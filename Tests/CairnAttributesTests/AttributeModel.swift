@@ -177,13 +177,24 @@ struct AttributeRandom {
     return attributes
   }
 
+  /// What a value of the name is compared with: numbers of either type.
+  mutating func operand(_ name: String) -> Attributes.Value {
+    if !["tokens", "cost", "number"].contains(name) || random.percent(60) { return value(name) }
+    return random.percent(50) ? .integer(integer()) : .real(real())
+  }
+
+  /// Often two or three conditions that all have to be met.
+  mutating func query() -> Query {
+    Query(random.percent(50) ? node() : .and((0..<2 + random.below(2)).map { _ in node(0) }))
+  }
+
   mutating func node(_ depth: Int = 3) -> Query.Node {
     let name = Self.names[random.below(Self.names.count)]
     let comparisons: [Query.Comparison] = [.equal, .notEqual, .less, .atMost, .greater, .atLeast]
     switch random.below(depth > 0 ? 16 : 10) {
-    case 0...4: return .compare(name, comparisons[random.below(6)], value(name))
-    case 5: return .between(name, value(name), value(name))
-    case 6: return .among(name, (0..<random.below(5)).map { _ in value(name) })
+    case 0...4: return .compare(name, comparisons[random.below(6)], operand(name))
+    case 5: return .between(name, operand(name), operand(name))
+    case 6: return .among(name, (0..<random.below(5)).map { _ in operand(name) })
     case 7: return .prefix(random.percent(80) ? "domain" : name, random.percent(30) ? "" : text())
     case 8: return .tag(random.percent(80) ? "labels" : name, "t\(random.below(7))")
     case 9: return random.percent(20) ? .all : .exists(name)

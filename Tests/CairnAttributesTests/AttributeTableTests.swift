@@ -94,7 +94,7 @@ import Testing
     mutating func check(queries: Int, pagesMost: Int = 100) throws(StoreError) {
       #expect(table.count == model.entries.count)
       for _ in 0..<queries {
-        let query = Query(random.node())
+        let query = random.query()
         let expected = model.keys(query)
         let count = try table.count(query)
         #expect(count.isExact && count.count == expected.count, "\(query) seed \(seed)")

@@ -113,4 +113,32 @@ import Testing
     #expect(!table.expire(at: 5, atMost: 3) && table.count == 7)
     #expect(table.expire(at: 5) && table.count == 1)
   }
+
+  /// Every integer and every real among the keys of either, against a comparison in 128 bits.
+  @Test func numbers() {
+    let reals = AttributeRandom.reals + [0x1p53 - 1, 0x1p62, 0x1p63 - 1024, -0x1p63 - 2048, 1.5, -1.5, -0x1p53]
+    let all = AttributeRandom.integers.map { Attributes.Value.integer($0) } + reals.map { .real($0) }
+    for operand in all {
+      for value in all {
+        let (key, kind): (UInt64, AttributeIndex.Number) =
+          switch value {
+          case .integer(let number): (NumberKey.key(number), .integer)
+          case .real(let number): (NumberKey.key(number), .real)
+          default: (0, .date)
+          }
+        guard let order = AttributeModel.order(value, operand),
+          let place = NumberKey.place(of: operand, among: kind)
+        else {
+          Issue.record("\(value) and \(operand) are numbers")
+          continue
+        }
+        #expect((place.first.map { key >= $0 } ?? false) == (order >= 0), "\(value), \(operand)")
+        #expect((place.behind.map { key >= $0 } ?? false) == (order > 0), "\(value), \(operand)")
+        let (a, b) = (StoredValue.bytes(value) ?? [], StoredValue.bytes(operand) ?? [])
+        let stored = a.withBytes { a in b.withBytes { b in StoredValue.order(Bytes(a), Bytes(b)) } }
+        #expect(stored.signum() == order, "\(value), \(operand)")
+        #expect(StoredValue.equals(operand).contains(a) == (order == 0), "\(value), \(operand)")
+      }
+    }
+  }
 }
