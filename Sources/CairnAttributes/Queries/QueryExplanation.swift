@@ -22,9 +22,8 @@ public struct QueryExplanation: Sendable, Equatable, CustomStringConvertible {
   public let isExact: Bool
 
   public var description: String {
-    var lines = [
-      "\(count) \(isExact ? "entries match" : "candidates, whose records are read"), \(touchedCount) looked at one by one"
-    ]
+    let found = isExact ? "entries match" : "candidates, whose records are read"
+    var lines = ["\(count) \(found), \(touchedCount) looked at one by one"]
     Self.append(step, depth: 1, to: &lines)
     return lines.joined(separator: "\n")
   }
