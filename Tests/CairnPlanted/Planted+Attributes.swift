@@ -21,7 +21,7 @@ extension PlantedBug {
         "guard item.count <= (PLANTED ? 255 : wordsMax) * 8 else")),
     PlantedBug(
       "attributes-out-of-order", "Attributes are believed whose names are not in order.",
-      caughtBy: "AttributeTests/bytesThatAreNoAttributes",
+      caughtBy: "FormatCaseTests/theEngineReads",
       Edit(
         "Cairn/Format/AttributeItem.swift", "guard one.isValid, last.map({ $0.precedes(one.name) }) ?? true else",
         "guard one.isValid, PLANTED || last.map({ $0.precedes(one.name) }) ?? true else")),

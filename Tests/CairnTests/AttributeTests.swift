@@ -201,6 +201,8 @@ import Testing
       }
       let found = Attributes(content: bytes)
       if found.isEmpty { continue }
+      let names = found.names.map { Array($0.utf8) }
+      #expect(zip(names, names.dropFirst()).allSatisfy { $0.lexicographicallyPrecedes($1) }, "seed \(seed)")
       let again = try found.withEncoded { (encoded) in encoded.bytes.array }
       #expect(bytes.starts(with: again) && bytes.count - again.count < 8, "seed \(seed)")
       #expect(bytes.dropFirst(again.count).allSatisfy { $0 == 0 }, "seed \(seed)")
