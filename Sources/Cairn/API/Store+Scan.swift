@@ -7,7 +7,7 @@ public struct EntryView: ~Escapable {
   public let version: UInt64
   /// When the entry ends, in milliseconds since 1970; `nil`: never.
   public let deadline: Int64?
-  /// Empty where only keys are visited.
+  /// Empty where only keys are visited, and in a frozen store.
   public let attributes: EncodedAttributes
   /// The length of the value as it was put, where an entry's attributes are visited without it; otherwise 0.
   package let valueByteCount: Int

@@ -14,6 +14,8 @@
 /// file open keeps it. A file that is cut short or overwritten while it is open ends the process (SIGBUS) or is
 /// found damaged.
 ///
+/// Its entries have no attributes (``Attributes``), whatever those of the store had.
+///
 /// It is closed when the last reference goes.
 public final class FrozenStore: @unchecked Sendable {  // Nothing changes; the view lives as long as the mapping.
   let mapping: Mapping

@@ -1,6 +1,8 @@
 extension Store {
   /// Writes what the store holds at one moment into one file: a ``FrozenStore``, to be read there or anywhere else.
   ///
+  /// Attributes of entries are not in it.
+  ///
   /// The moment is between two commits, soon after the call begins: everything before it is in the file, nothing after
   /// it, batches whole. Entries that have expired are left out. Commits go on meanwhile. Those before the moment are
   /// in the file also if they are not on the disk yet.

@@ -15,7 +15,7 @@ extension Command {
       ],
       notes: [
         "The file appears when it is whole and on the disk; programs that read the one before it keep that. The\n"
-          + "commands info, get, list, dump and verify take such a file as PATH."
+          + "commands info, get, list, dump and verify take such a file as PATH. Attributes of entries are not in it."
       ])
   ) { arguments, output in
     let path = arguments.text("PATH")!
