@@ -55,7 +55,7 @@ struct AttributeModel {
     case .and(let nodes): return nodes.allSatisfy { matches($0, entry) }
     case .or(let nodes): return nodes.contains { matches($0, entry) }
     case .not(let node): return !matches(node, entry)
-    case .exists(let name): return entry.attributes[name] != nil
+    case .exists(let name): return indexed(name, entry) != nil
     case .tag(let name, let tag):
       if case .tags(let tags)? = indexed(name, entry) { return tags.contains(tag) }
       return false

@@ -77,6 +77,9 @@ public final class ViewContent: Sendable {
 public struct ViewFiles: Sendable {
   let engine: Engine
 
+  /// As ``Store/now``.
+  public var now: Int64 { engine.clock.now() }
+
   /// Keeps what a view has: beside what was kept before, and then in its place, on the disk for good. What is written
   /// may be as of any moment of the call. One call waits for another.
   ///

@@ -32,9 +32,14 @@ public struct AttributeIndex: Sendable, Hashable {
 }
 
 /// Totals over the entries of each group, kept with every change and read at once.
-public struct AttributeAggregate: Sendable, Hashable {
+public struct AttributeAggregate: Sendable, Equatable {
   package let number: String
   package let group: String
+
+  /// Of the same attributes, by the bytes of their names.
+  public static func == (a: AttributeAggregate, b: AttributeAggregate) -> Bool {
+    a.number.utf8.elementsEqual(b.number.utf8) && a.group.utf8.elementsEqual(b.group.utf8)
+  }
 
   /// How many entries there are, how large they are, and the sum, the least and the greatest of a number.
   ///
@@ -55,7 +60,8 @@ public struct AttributeIndexes: Sendable, Equatable {
   /// - Throws: `.invalidOption`: a name that no attribute can have; one with two different indexes; totals of, or by,
   ///   something that has not the index which they need.
   public init(_ indexes: [AttributeIndex], aggregates: [AttributeAggregate] = []) throws(StoreError) {
-    var kinds: [String: AttributeIndex.Kind] = [:]
+    // Names are the same if their bytes are.
+    var kinds: [[UInt8]: AttributeIndex.Kind] = [:]
     for index in indexes {
       let count = index.name.utf8.count
       guard (1...Store.Limits.attributeNameBytes).contains(count) else {
@@ -63,25 +69,68 @@ public struct AttributeIndexes: Sendable, Equatable {
           .invalidOption,
           "an attribute's name has 1 to \(Store.Limits.attributeNameBytes) bytes, and one to be indexed \(count)")
       }
-      if let other = kinds.updateValue(index.kind, forKey: index.name), other != index.kind {
+      if let other = kinds.updateValue(index.kind, forKey: Array(index.name.utf8)), other != index.kind {
         throw StoreError(.invalidOption, "the attribute \(index.name) is given two different indexes: choose one")
       }
     }
     for aggregate in aggregates {
-      switch kinds[aggregate.number] {
+      switch kinds[Array(aggregate.number.utf8)] {
       case .range(.integer), .range(.real): break
       default:
         throw StoreError(
           .invalidOption,
           "a sum of \(aggregate.number) needs .range(\"\(aggregate.number)\", of: .integer), or of: .real")
       }
-      if kinds[aggregate.group] != .equality {
+      if kinds[Array(aggregate.group.utf8)] != .equality {
         throw StoreError(
           .invalidOption, "a sum by \(aggregate.group) needs .equality(\"\(aggregate.group)\")")
       }
     }
-    self.indexes = Set(indexes).sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-    var seen: Set<AttributeAggregate> = []
-    self.aggregates = aggregates.filter { seen.insert($0).inserted }
+    var seen: Set<[UInt8]> = []
+    self.indexes = indexes.filter { seen.insert(Array($0.name.utf8)).inserted }
+      .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    var kept: [AttributeAggregate] = []
+    for aggregate in aggregates where !kept.contains(aggregate) { kept.append(aggregate) }
+    self.aggregates = kept
+  }
+}
+
+extension AttributeIndex: CustomStringConvertible {
+  /// As it is written.
+  public var description: String {
+    switch kind {
+    case .equality: ".equality(\"\(name)\")"
+    case .range(let number): ".range(\"\(name)\", of: .\(number))"
+    case .tags: ".tags(\"\(name)\")"
+    }
+  }
+
+  fileprivate func takes(_ value: Attributes.Value) -> Bool {
+    switch value {
+    case .string: takes(.string)
+    case .integer: takes(.integer)
+    case .real: takes(.real)
+    case .date: takes(.date)
+    case .tags: takes(.tags)
+    }
+  }
+
+  func takes(_ kind: EncodedAttributes.Kind) -> Bool {
+    switch (self.kind, kind) {
+    case (.equality, .string), (.equality, .integer), (.equality, .real), (.equality, .date), (.tags, .tags): true
+    case (.range(.integer), .integer), (.range(.real), .real), (.range(.date), .date): true
+    default: false
+    }
+  }
+}
+
+extension AttributeIndexes {
+  /// Without those that are of another type than was declared.
+  func declared(of attributes: Attributes) -> Attributes {
+    var declared = attributes
+    for index in indexes {
+      if let value = attributes[index.name], !index.takes(value) { declared[index.name] = nil }
+    }
+    return declared
   }
 }

@@ -21,6 +21,10 @@ internal import CairnIndex
 /// queries. An invalidation by prefix (``Cairn/Store/invalidate(prefix:durability:)``) looks at every key here, and
 /// takes some µs for each that goes: commits wait for that.
 ///
+/// After a follower has been overtaken by compaction, the next query reads the store anew, and the others wait for it.
+/// Keys of all entries take 16 GiB at most, and the first comparison with `<` or by a prefix on an index of equality,
+/// or in its order, sorts its values.
+///
 /// Attributes that are put must be of the types that are declared here; entries that the store has already with others
 /// are as if they had none of that name, and are counted (``AttributeStatistics/Index/mistypedCount``).
 ///
@@ -44,7 +48,7 @@ public final class IndexedAttributes: StoreView {
   /// What part of the store has been read; 1 when it is ready. Queries throw `.notReady` before that.
   public var progress: Double { state.withLock { $0.making.isReady } ? 1 : maker.progress }
 
-  /// Waits until it can be asked.
+  /// Waits until it can be asked, or could not be made.
   public func ready() async { await maker.ready() }
 
   /// What is in it. Goes through all of it.
@@ -52,11 +56,14 @@ public final class IndexedAttributes: StoreView {
 
   // MARK: As a view
 
-  /// - Throws: `.invalidOption` if it belongs to another store that is still open.
+  /// - Throws: `.invalidOption` if it belongs to another store that is still open, or the store has two of them.
   public func attach(to store: Store) throws(StoreError) {
+    if store.views.count(where: { $0 is IndexedAttributes }) > 1 {
+      throw StoreError(.invalidOption, "a store has one IndexedAttributes at most: declare all indexes in it")
+    }
     try maker.attach(to: store)
     begin()
-    maker.make(store.statistics.liveEntries) { () throws(StoreError) in try self.read(store) }
+    maker.make(of: store, store.statistics.liveEntries) { () throws(StoreError) in try self.read(store) }
   }
 
   private func begin() {
@@ -81,7 +88,7 @@ public final class IndexedAttributes: StoreView {
   /// Makes it anew if that is asked for.
   func refresh() throws(StoreError) {
     guard state.withLock({ $0.making.isStale }), let store = maker.store else { return }
-    try maker.alone { () throws(StoreError) in
+    try maker.alone(with: store) { () throws(StoreError) in
       while state.withLock({ $0.making.isStale }) {
         begin()
         try read(store)
@@ -101,12 +108,15 @@ public final class IndexedAttributes: StoreView {
 
   /// Nothing is kept; but it is a good moment to let go of what has expired, if nobody asks.
   public func save(to files: ViewFiles) {
-    guard let now = maker.store?.now else { return }
+    expire(at: files.now)
+  }
+
+  /// A little at a time: a commit may have to wait for each.
+  func expire(at now: Int64) {
     // While it is being made, what goes might come again as it was before.
     while !state.withLock({ $0.making.isUnderWay || $0.table.expire(at: now, atMost: Self.expiredAtOnce) }) {}
   }
 
-  /// So long a commit may have to wait.
   private static let expiredAtOnce = 64
 }
 
@@ -144,18 +154,8 @@ extension AttributeIndexes {
       for index in indexes where index.name.withBytes({ EncodedAttributes.isEqual($0, name) }) {
         if index.takes(kind) { return }
         throw StoreError(
-          .invalidAttribute, "the attribute \(index.name) is declared as \(index.kind), and was to be of type \(kind)")
+          .invalidAttribute, "the attribute \(index.name) is declared as \(index), and was to be of type \(kind)")
       }
-    }
-  }
-}
-
-extension AttributeIndex {
-  fileprivate func takes(_ kind: EncodedAttributes.Kind) -> Bool {
-    switch (self.kind, kind) {
-    case (.equality, .string), (.equality, .integer), (.equality, .real), (.equality, .date), (.tags, .tags): true
-    case (.range(.integer), .integer), (.range(.real), .real), (.range(.date), .date): true
-    default: false
     }
   }
 }

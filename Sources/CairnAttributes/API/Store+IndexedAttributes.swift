@@ -6,7 +6,8 @@ extension Store {
   ///
   /// - Parameter scanning: conditions on attributes that have no index are answered by reading the records of all that
   ///   satisfy the others, each as it is at some moment during the call.
-  /// - Throws: `.notIndexed` where such a condition is met otherwise; `.invalidOption` if the store has no
+  /// - Throws: `.notIndexed` where such a condition is met otherwise, `.historyGone` if the entries had to be read anew
+  ///   while records were read; `.invalidOption` if the store has no
   ///   ``IndexedAttributes``, `.notReady` while they are being read; `.closed`; `.damaged` for records that are read.
   /// - Complexity: bitmaps of the conditions; no record is touched.
   public func count(where query: Query, scanning: Bool = false) throws(StoreError) -> Int {
@@ -17,7 +18,7 @@ extension Store {
     var found = 0
     var pages = AttributePages(query, nil, scanning: true)
     while let keys = try pages.next(in: self, atMost: .max) {
-      for key in keys where query.matches(try attributes(of: key) ?? [:]) { found += 1 }
+      for key in keys where try isMatch(attributes(of: key) ?? [:], query) { found += 1 }
     }
     return found
   }
@@ -52,7 +53,7 @@ extension Store {
   }
 
   /// Calls `body` with each entry that satisfies a query, as it is at some moment during the call; entries that go
-  /// meanwhile, or satisfy it no more, are left out.
+  /// meanwhile, or satisfy it no more, are left out. One that is removed and put again meanwhile may come twice.
   ///
   /// - Parameters:
   ///   - scanning: see ``count(where:scanning:)``.
@@ -66,7 +67,7 @@ extension Store {
     var pages = AttributePages(query, order, scanning: scanning)
     while left > 0, let keys = try pages.next(in: self, atMost: scanning ? .max : left) {
       for key in keys where left > 0 {
-        guard let entry = try entry(for: key), query.matches(entry.attributes) else { continue }
+        guard let entry = try entry(for: key), try isMatch(entry.attributes, query) else { continue }
         left -= 1
         if try !body(key, entry) { return }
       }
@@ -115,19 +116,29 @@ extension Store {
     try withIndexedAttributes { (table) throws(StoreError) in try table.explain(query, allowingScan: scanning) }
   }
 
+  private func indexedAttributes() throws(StoreError) -> IndexedAttributes {
+    if let indexed = views.lazy.compactMap({ $0 as? IndexedAttributes }).first { return indexed }
+    throw StoreError(.invalidOption, "the store has no indexes of attributes: add IndexedAttributes to its views")
+  }
+
+  /// What the index takes the entry for: attributes of other types than were declared are not there.
+  private func isMatch(_ attributes: Attributes, _ query: Query) throws(StoreError) -> Bool {
+    let indexes = try indexedAttributes().indexes
+    return !attributes.isEmpty && query.isSatisfied(by: indexes.declared(of: attributes))
+  }
+
   fileprivate func withIndexedAttributes<Result>(
     _ body: (AttributeTable) throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
-    guard let indexed = views.lazy.compactMap({ $0 as? IndexedAttributes }).first else {
-      throw StoreError(.invalidOption, "the store has no indexes of attributes: add IndexedAttributes to its views")
-    }
+    let indexed = try indexedAttributes()
     try checkOpen()
-    let now = now
     while true {
       try indexed.refresh()
+      indexed.expire(at: now)
       let result = try indexed.state.withLock { (state) throws(StoreError) -> Result? in
         if state.making.isStale { return nil }
         try state.making.checkReady("the attributes")
+        // What has expired since, or while it was being made.
         state.table.expire(at: now)
         return try body(state.table)
       }

@@ -3,7 +3,7 @@
 /// A bin has the keys from its lower bound up to that of the next one. A bin that grows over `most` is split at a key
 /// about its middle; if all of its documents have the same key it is one of a single key from then on, and may be as
 /// large as it gets: no other key is put into it. Small neighbours are joined. So a change moves a few thousand
-/// documents at most, and one in a thousand changes does.
+/// documents at most, and one in a thousand changes does; but for bins of a single key.
 ///
 /// Beside the bins there are running unions: the documents of all bins before a place. They stand near the sixteenths
 /// of all documents, and follow these by a bin now and then. A range of any length is a difference of two of them,

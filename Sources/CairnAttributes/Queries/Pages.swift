@@ -39,12 +39,13 @@ extension AttributeTable {
     var planner = Planner(self, allowsScan: allowingScan)
     let plan = try planner.plan(query.node)
     // One more, to know whether there are more.
+    let wanted = min(limit, count) + 1
     let found: [FoundDocument]
     if let order {
-      var sorter = Sorter(self, try sortField(order.name), order.isDescending, wanted: limit + 1)
+      var sorter = Sorter(self, try sortField(order.name), order.isDescending, wanted: wanted)
       found = sorter.page(plan, after: cursor)
     } else {
-      found = inOrderOfDocuments(plan, after: cursor?.document, wanted: limit + 1)
+      found = inOrderOfDocuments(plan, after: cursor?.document, wanted: wanted)
     }
     let page = found.prefix(limit)
     let next = found.count > limit ? page.last : nil

@@ -153,9 +153,9 @@ struct Planner {
   private func exists(_ field: AttributeTable.Field) -> Plan {
     let bitmaps: [Bitmap] =
       switch field {
-      case .equality(let field): StoredValue.Class.allCases.map(field.present) + [field.mistyped]
-      case .range(let field): [field.present, field.mistyped]
-      case .tags(let field): [field.present, field.mistyped]
+      case .equality(let field): StoredValue.Class.allCases.map(field.present)
+      case .range(let field): [field.present]
+      case .tags(let field): [field.present]
       }
     return .any(of: bitmaps.filter { !$0.isEmpty }.map { .bitmap($0) })
   }

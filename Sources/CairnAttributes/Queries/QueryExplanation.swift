@@ -56,10 +56,10 @@ extension AttributeTable {
     var steps: [QueryExplanation.Step] = []
     for part in node.parts { steps.append(try step(part, allowingScan)) }
     return QueryExplanation.Step(
-      condition: node.text, method: method(node, plan, isExact: planner.isExact), count: count, steps: steps)
+      condition: node.text, method: method(node, plan), count: count, steps: steps)
   }
 
-  private func method(_ node: Query.Node, _ plan: Plan, isExact: Bool) -> String {
+  private func method(_ node: Query.Node, _ plan: Plan) -> String {
     switch node {
     case .all: return "every entry with attributes"
     case .and: return "intersection"

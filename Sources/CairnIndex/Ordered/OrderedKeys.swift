@@ -69,7 +69,9 @@ public final class OrderedKeys: StoreView {
     let missed = load(from: store)
     if missed == 0 { return }
     if missed == nil { begin() }
-    maker.make(missed ?? store.statistics.liveEntries) { () throws(StoreError) in try self.make(from: store) }
+    maker.make(of: store, missed ?? store.statistics.liveEntries) { () throws(StoreError) in
+      try self.make(from: store)
+    }
   }
 
   private func begin() {
@@ -85,7 +87,7 @@ public final class OrderedKeys: StoreView {
   /// Makes it anew if that is asked for.
   func refresh() throws(StoreError) {
     guard state.withLock({ $0.isStale }), let store else { return }
-    try maker.alone { () throws(StoreError) in
+    try maker.alone(with: store) { () throws(StoreError) in
       while state.withLock({ $0.isStale }) {
         begin()
         let sequence = store.lastSequence

@@ -12,6 +12,11 @@ extension Query {
   public func matches(_ attributes: Attributes) -> Bool { !attributes.isEmpty && node.matches(attributes) }
 }
 
+extension Query {
+  /// The same for an entry that has others beside these, of which nothing is asked.
+  package func isSatisfied(by attributes: Attributes) -> Bool { node.matches(attributes) }
+}
+
 // MARK: As records have them
 
 extension Query.Node {

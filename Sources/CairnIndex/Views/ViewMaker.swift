@@ -26,29 +26,43 @@ package final class ViewMaker: Sendable {
 
   package var store: Store? { opened.withLock { $0.store } }
 
+  /// Waits until nothing is made of another store any more.
+  ///
   /// - Throws: `.invalidOption` if it belongs to another store that is still open.
   package func attach(to store: Store) throws(StoreError) {
-    if let other = self.store, (try? other.checkOpen()) != nil {
+    let isTaken = opened.withLock { opened in
+      if let other = opened.store, (try? other.checkOpen()) != nil { return true }
+      opened = Opened(store: store)
+      return false
+    }
+    if isTaken {
       throw StoreError(.invalidOption, "this \(name) belongs to another store, which is open: make one for each")
     }
-    opened.withLock { $0 = Opened(store: store) }
+    // What reads a store that has been closed ends soon; what has not begun finds that it comes too late.
+    making.withLock { _ in }
   }
 
   /// A store that is damaged in part opens all the same: queries throw what has gone wrong.
   ///
   /// - Parameter count: so much is to be read.
-  package func make(_ count: Int, _ body: @escaping @Sendable () throws(StoreError) -> Void) {
+  package func make(of store: Store, _ count: Int, _ body: @escaping @Sendable () throws(StoreError) -> Void) {
     if count <= Self.atOnceMax {
-      try? alone(body)
+      try? alone(with: store, body)
     } else {
-      opened.withLock { $0.building = Task.detached(priority: .utility) { try? self.alone(body) } }
+      opened.withLock { opened in
+        opened.building = Task.detached(priority: .utility) { try? self.alone(with: store, body) }
+      }
     }
   }
 
-  package func alone(_ body: () throws(StoreError) -> Void) throws(StoreError) {
-    try making.withLock { _ throws(StoreError) in try body() }
+  /// Does nothing if it belongs to another store by now.
+  package func alone(with store: Store, _ body: () throws(StoreError) -> Void) throws(StoreError) {
+    try making.withLock { _ throws(StoreError) in
+      if self.store === store { try body() }
+    }
   }
 
+  /// Returns also if it could not be made.
   package func ready() async {
     let task = opened.withLock { $0.building }
     await task?.value
