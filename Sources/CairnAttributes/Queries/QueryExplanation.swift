@@ -101,41 +101,10 @@ extension Query.Node {
 
   fileprivate var text: String {
     switch self {
-    case .all: "all"
     case .and: "and"
     case .or: "or"
     case .not: "not"
-    case .compare(let name, let comparison, let value): "\(name) \(comparison.sign) \(value.text)"
-    case .between(let name, let low, let high): "\(name) from \(low.text) to \(high.text)"
-    case .among(let name, let values): "\(name) among \(values.map(\.text).joined(separator: ", "))"
-    case .prefix(let name, let prefix): "\(name) begins with \"\(prefix)\""
-    case .tag(let name, let tag): "\(name) has \"\(tag)\""
-    case .exists(let name): "\(name) exists"
-    }
-  }
-}
-
-extension Query.Comparison {
-  fileprivate var sign: String {
-    switch self {
-    case .equal: "=="
-    case .notEqual: "!="
-    case .less: "<"
-    case .atMost: "<="
-    case .greater: ">"
-    case .atLeast: ">="
-    }
-  }
-}
-
-extension Attributes.Value {
-  fileprivate var text: String {
-    switch self {
-    case .string(let text): "\"\(text)\""
-    case .integer(let number): "\(number)"
-    case .real(let number): "\(number)"
-    case .date(let milliseconds): "date \(milliseconds)"
-    case .tags(let tags): "{" + tags.map { "\"\($0)\"" }.joined(separator: ", ") + "}"
+    default: Query(self).description
     }
   }
 }
