@@ -48,6 +48,9 @@ def decompress(frame, dictionary):
 class Record:
     """Section 3."""
 
+    # There are none in frozen stores.
+    attributes = {}
+
     def __init__(self, store, at):
         data, limit = store.data, store.records_end
         self.at, self.store = at, store
