@@ -29,7 +29,7 @@ extension Command {
   ) { arguments, output in
     let query: Query
     do throws(StoreError) { query = try Query(arguments.text("QUERY")!) } catch {
-      throw UsageError("the query is none: \(error.message), at byte \(error.byteOffset ?? 0)")
+      throw UsageError("\(error.message), at byte \(error.byteOffset ?? 0)")
     }
     let limit = arguments.number("--limit") ?? Int.max
     let isCounting = arguments.has("--count")
