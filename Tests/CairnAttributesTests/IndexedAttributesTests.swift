@@ -246,6 +246,23 @@ import Testing
     try store.close()
   }
 
+  /// What has expired goes beside checkpoints, also where nobody asks.
+  @Test func expiredWithoutQueries() throws {
+    let directory = TemporaryDirectory()
+    let clock = ManualClock()
+    let store = try open(directory.path("store")) { $0.clock = clock }
+    for number in 0..<200 {
+      try store.put(
+        "v", for: "\(number)", attributes: ["tokens": 1], expires: number < 150 ? .after(.seconds(1)) : .never)
+    }
+    let view = try #require(store.views[0] as? IndexedAttributes)
+    clock.advance(2000)
+    #expect(view.statistics.count == 200)
+    try store.writeCheckpoint()
+    #expect(view.statistics.count == 50)
+    try store.close()
+  }
+
   @Test func names() throws {
     let (composed, decomposed) = ("\u{E9}", "e\u{301}")
     let directory = TemporaryDirectory()

@@ -182,6 +182,22 @@ import Testing
     try store.close()
   }
 
+  /// F1-ATT-001: behind a field that a flag of a newer version has, nobody knows where items begin.
+  @Test func behindUnknownFields() throws {
+    let content = try (["a": 1] as Attributes).withEncoded { (encoded) in encoded.bytes.array }
+    let item = [2, 2] + content + [UInt8](repeating: 0, count: 14 - content.count)
+    for flag in 0..<8 {
+      let field = [UInt8](repeating: 0, count: flag == 1 || flag == 2 ? 8 : 0)
+      let words = UInt8((field.count + item.count) / 8)
+      let header: [UInt8] = [0, 0, 0, 0, 1, 0, 1, words, 1 << flag, 0, 0, 0, 0, 0, 0, 0]
+      let record = [UInt8](repeating: 0, count: 16) + header + field + item + [UInt8](repeating: 0x6B, count: 8)
+      let found = record.withBytes { (record: RawSpan) in
+        RecordHeader(decoding: MemoryView(record), at: 0).map { Attributes($0.attributes(MemoryView(record), at: 0)) }
+      }
+      #expect(found == (flag < 3 ? ["a": 1] : [:]), "flag \(flag)")
+    }
+  }
+
   /// What is read is as it would be written, or nothing.
   @Test(arguments: SeededRandom.seeds(20))
   func bytesThatAreNoAttributes(seed: UInt64) throws {
