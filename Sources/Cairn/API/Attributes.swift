@@ -147,6 +147,18 @@ extension Attributes.Value: Hashable {
   }
 }
 
+extension Attributes.Value {
+  package var kind: EncodedAttributes.Kind {
+    switch self {
+    case .string: .string
+    case .integer: .integer
+    case .real: .real
+    case .date: .date
+    case .tags: .tags
+    }
+  }
+}
+
 extension Attributes.Value: CustomStringConvertible {
   /// For people: without its type.
   public var description: String {

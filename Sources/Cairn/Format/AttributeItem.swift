@@ -124,23 +124,17 @@ package enum AttributeItem {
     item += [0, UInt8(nameCount), 0, 0]
     item.append(contentsOf: name.utf8)
     let valueStart = item.count
-    let kind: EncodedAttributes.Kind
     switch value {
     case .string(let text):
-      kind = .string
       item.append(contentsOf: text.utf8)
     case .integer(let number):
-      kind = .integer
       append(UInt64(bitPattern: number), to: &item)
     case .date(let milliseconds):
-      kind = .date
       append(UInt64(bitPattern: milliseconds), to: &item)
     case .real(let number):
       if number.isNaN { throw StoreError(.invalidAttribute, "the attribute \(name) is not a number (NaN)") }
-      kind = .real
       append((number == 0 ? 0 : number).bitPattern, to: &item)
     case .tags(let tags):
-      kind = .tags
       for tag in tags {
         guard (1...255).contains(tag.utf8.count) else {
           throw StoreError(
@@ -156,7 +150,7 @@ package enum AttributeItem {
         .invalidAttribute,
         "the attributes of an entry take at most \(Store.Limits.attributesBytes) bytes, and \(name) alone more")
     }
-    item[start] = kind.rawValue
+    item[start] = value.kind.rawValue
     item[start + 2] = UInt8(count & 0xFF)
     item[start + 3] = UInt8(count >> 8)
   }

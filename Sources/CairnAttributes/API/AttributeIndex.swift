@@ -1,4 +1,5 @@
 public import Cairn
+internal import CairnIndex
 
 /// An index of one attribute of the entries of a store.
 public struct AttributeIndex: Sendable, Hashable {
@@ -105,16 +106,6 @@ extension AttributeIndex: CustomStringConvertible {
     }
   }
 
-  fileprivate func takes(_ value: Attributes.Value) -> Bool {
-    switch value {
-    case .string: takes(.string)
-    case .integer: takes(.integer)
-    case .real: takes(.real)
-    case .date: takes(.date)
-    case .tags: takes(.tags)
-    }
-  }
-
   func takes(_ kind: EncodedAttributes.Kind) -> Bool {
     switch (self.kind, kind) {
     case (.equality, .string), (.equality, .integer), (.equality, .real), (.equality, .date), (.tags, .tags): true
@@ -125,12 +116,14 @@ extension AttributeIndex: CustomStringConvertible {
 }
 
 extension AttributeIndexes {
-  /// Without those that are of another type than was declared.
-  func declared(of attributes: Attributes) -> Attributes {
+  /// Whether an entry satisfies a query as far as the indexes know it: attributes of other types than were declared are
+  /// not there.
+  func match(_ attributes: Attributes, _ query: Query) -> Bool {
+    if attributes.isEmpty { return false }
     var declared = attributes
     for index in indexes {
-      if let value = attributes[index.name], !index.takes(value) { declared[index.name] = nil }
+      if let value = attributes[index.name], !index.takes(value.kind) { declared[index.name] = nil }
     }
-    return declared
+    return query.isSatisfied(by: declared)
   }
 }

@@ -15,10 +15,11 @@ extension Store {
       try table.count(query, allowingScan: scanning)
     }
     if isExact { return count }
+    let indexes = try indexedAttributes().indexes
     var found = 0
     var pages = AttributePages(query, nil, scanning: true)
     while let keys = try pages.next(in: self, atMost: .max) {
-      for key in keys where try isMatch(attributes(of: key) ?? [:], query) { found += 1 }
+      for key in keys where try indexes.match(attributes(of: key) ?? [:], query) { found += 1 }
     }
     return found
   }
@@ -63,11 +64,12 @@ extension Store {
     where query: Query, orderedBy order: AttributeOrder? = nil, limit: Int = .max, scanning: Bool = false,
     _ body: (_ key: [UInt8], _ entry: Entry) throws -> Bool
   ) throws {
+    let indexes = try indexedAttributes().indexes
     var left = limit
     var pages = AttributePages(query, order, scanning: scanning)
     while left > 0, let keys = try pages.next(in: self, atMost: scanning ? .max : left) {
       for key in keys where left > 0 {
-        guard let entry = try entry(for: key), try isMatch(entry.attributes, query) else { continue }
+        guard let entry = try entry(for: key), indexes.match(entry.attributes, query) else { continue }
         left -= 1
         if try !body(key, entry) { return }
       }
@@ -119,12 +121,6 @@ extension Store {
   private func indexedAttributes() throws(StoreError) -> IndexedAttributes {
     if let indexed = views.lazy.compactMap({ $0 as? IndexedAttributes }).first { return indexed }
     throw StoreError(.invalidOption, "the store has no indexes of attributes: add IndexedAttributes to its views")
-  }
-
-  /// What the index takes the entry for: attributes of other types than were declared are not there.
-  private func isMatch(_ attributes: Attributes, _ query: Query) throws(StoreError) -> Bool {
-    let indexes = try indexedAttributes().indexes
-    return !attributes.isEmpty && query.isSatisfied(by: indexes.declared(of: attributes))
   }
 
   fileprivate func withIndexedAttributes<Result>(

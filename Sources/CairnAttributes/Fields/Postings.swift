@@ -24,9 +24,7 @@ struct Postings: ~Copyable {
     }
   }
 
-  /// - Returns: whether it is the first one.
-  @discardableResult
-  mutating func insert(_ document: UInt32, _ code: UInt32) -> Bool {
+  mutating func insert(_ document: UInt32, _ code: UInt32) {
     counts.extend(to: code, with: 0)
     single.extend(to: code, with: 0)
     while bitmaps.count <= Int(code) { bitmaps.append(nil) }
@@ -40,7 +38,6 @@ struct Postings: ~Copyable {
       bitmaps[Int(code)] = bitmap
     default: bitmaps[Int(code)]?.insert(document)
     }
-    return counts[code] == 1
   }
 
   /// - Returns: whether it was the last one.

@@ -1,4 +1,5 @@
 internal import Cairn
+internal import CairnIndex
 
 /// A value as an index of equality keeps it: its type, and its bytes as they stand in a record.
 enum StoredValue {
@@ -65,23 +66,8 @@ enum StoredValue {
   static func order(_ a: Bytes, _ b: Bytes) -> Int {
     let (classOfA, classOfB) = (`class`(a), `class`(b))
     if classOfA != classOfB { return classOfA.rawValue - classOfB.rawValue }
-    switch (kind(a), kind(b)) {
-    case (.real, .real): return order(real(a), real(b))
-    case (.real, .integer): return -order(integer(b), real(a))
-    case (.integer, .real): return order(integer(a), real(b))
-    case (.string, _), (.tags, _): return a.order(b)
-    default: return order(integer(a), integer(b))
-    }
-  }
-
-  private static func order<T: Comparable>(_ a: T, _ b: T) -> Int { a < b ? -1 : a == b ? 0 : 1 }
-
-  /// Exactly: a real has fewer digits than an integer may have.
-  private static func order(_ integer: Int64, _ real: Double) -> Int {
-    if real >= 0x1p63 { return -1 }
-    if real < -0x1p63 { return 1 }
-    let whole = real.rounded(.towardZero)
-    let order = order(integer, Int64(whole))
-    return order != 0 ? order : self.order(whole, real)
+    if classOfA == .string { return a.order(b) }
+    guard let order = value(a).order(to: value(b)) else { preconditionFailure("values of one class have an order") }
+    return order
   }
 }

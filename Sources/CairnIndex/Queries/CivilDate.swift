@@ -2,10 +2,10 @@
 ///
 /// The arithmetic is Howard Hinnant's, "chrono-Compatible Low-Level Date Algorithms" (2013): years begin in March, so
 /// that the day that not all have is their last; an era is 400 years, after which all repeats.
-struct CivilDate: Equatable {
-  var year: Int
-  var month: Int
-  var day: Int
+package struct CivilDate: Equatable {
+  package var year: Int
+  package var month: Int
+  package var day: Int
 
   /// Years that have four digits.
   static let years = 0...9999
@@ -35,7 +35,7 @@ struct CivilDate: Equatable {
   }
 
   /// - Parameter days: since the first of January, 1970.
-  init(days: Int) {
+  package init(days: Int) {
     let shifted = days + 719_468
     let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
     let dayOfEra = shifted - era * 146_097

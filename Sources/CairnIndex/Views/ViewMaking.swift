@@ -8,7 +8,8 @@ package struct ViewMaking: Sendable {
   private var changed: Set<[UInt8]>?
   /// Of keys that were invalidated meanwhile: what has been put since has come by commits.
   private var gonePrefixes: [[UInt8]] = []
-  private var isCatchingUp = false
+  /// It is made of something that has to be completed by the changes since.
+  package private(set) var isMadeOfFile = false
   private var isMade = false
   /// How often everything was to be read anew, by who asks next; which of these has been tried.
   private var (wanted, made) = (0, 0)
@@ -20,8 +21,6 @@ package struct ViewMaking: Sendable {
 
   /// Everything is to be read anew.
   package var isStale: Bool { wanted != made }
-  /// It is made of something that has to be completed by the changes since.
-  package var isMadeOfFile: Bool { isCatchingUp }
   /// It is being made.
   package var isUnderWay: Bool { changed != nil }
   package var isReady: Bool { isMade && !isStale }
@@ -33,7 +32,7 @@ package struct ViewMaking: Sendable {
 
   package mutating func begin() {
     (changed, gonePrefixes) = ([], [])
-    (isMade, isCatchingUp, failure, begun) = (false, false, nil, wanted)
+    (isMade, isMadeOfFile, failure, begun) = (false, false, nil, wanted)
   }
 
   /// It has been taken from a file.
@@ -41,12 +40,12 @@ package struct ViewMaking: Sendable {
   /// - Parameter isWhole: nothing has changed since.
   package mutating func beginWithFile(isWhole: Bool) {
     begin()
-    (isMade, isCatchingUp) = (isWhole, !isWhole)
+    (isMade, isMadeOfFile) = (isWhole, !isWhole)
     if isWhole { changed = nil }
   }
 
   package mutating func finish() {
-    (changed, made, isMade, isCatchingUp) = (nil, begun, true, false)
+    (changed, made, isMade, isMadeOfFile) = (nil, begun, true, false)
   }
 
   package mutating func fail(_ error: StoreError) { (failure, changed, made) = (error, nil, begun) }
@@ -54,9 +53,9 @@ package struct ViewMaking: Sendable {
   // MARK: What commits tell
 
   package mutating func notePut(_ key: RawSpan) {
-    if changed == nil || !isCatchingUp && changed?.isEmpty == true { return }
+    if changed == nil || !isMadeOfFile && changed?.isEmpty == true { return }
     let key = [UInt8](copying: key)
-    if isCatchingUp { changed?.insert(key) } else { changed?.remove(key) }
+    if isMadeOfFile { changed?.insert(key) } else { changed?.remove(key) }
   }
 
   package mutating func noteRemoved(_ key: RawSpan) {

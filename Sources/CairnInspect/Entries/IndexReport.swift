@@ -39,7 +39,7 @@ package struct IndexReport {
       entries += 1
       if !attributes.isEmpty { withAttributes += 1 }
       for (name, value) in attributes {
-        found[Array(name.utf8), default: [:]][Self.type(of: value), default: Attribute()].add(
+        found[Array(name.utf8), default: [:]]["\(value.kind)", default: Attribute()].add(
           value, atMost: Self.valuesMax)
       }
       return true
@@ -70,16 +70,6 @@ package struct IndexReport {
       views.append(View(name: name, byteCount: byteCount, state: state, sequence: header?.sequence))
     }
     return views
-  }
-
-  private static func type(of value: Attributes.Value) -> String {
-    switch value {
-    case .string: "string"
-    case .integer: "integer"
-    case .real: "real"
-    case .date: "date"
-    case .tags: "tags"
-    }
   }
 
   package var text: String {

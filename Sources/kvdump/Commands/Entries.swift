@@ -42,35 +42,53 @@ extension Command {
   static let list = Command(
     CommandSyntax(
       "list", "Lists the live entries in the order of their keys' bytes, one in a line.", positionals: [path],
-      options: [
-        prefix, glob, escaped, CommandSyntax.Option("--limit", "N", .number(0...Int.max), "at most so many"),
-        CommandSyntax.Option("--keys-only", "no values"),
-        CommandSyntax.Option(
-          "--format", choice: ListFormat.allCases.map(\.rawValue),
-          "text: key, tab, value, escaped (default); json: an object in a line, as in a dump; hex: digits"),
-      ],
+      options: [prefix, glob, escaped] + listing,
       notes: [
         "Where the log is damaged, lists the store as it was before the damage, and exits with 3. Leaves out\n"
           + "values that only a newer version can read, and exits with 4 then.\n"
           + "Takes memory for all keys that are listed."
       ])
   ) { arguments, output in
-    let limit = arguments.number("--limit") ?? Int.max
-    let format = ListFormat(rawValue: arguments.text("--format") ?? "text")!
-    let keysOnly = arguments.has("--keys-only")
+    let (limit, format, keysOnly) = (limit(arguments), listFormat(arguments), arguments.has("--keys-only"))
     if let code = try listFrozen(arguments, format, .key, limit: limit, keysOnly: keysOnly, output) { return code }
+    return try list(arguments, keysOnly: keysOnly, output) { _ in true }
+  }
+
+  /// How entries are listed.
+  static let listing = [
+    CommandSyntax.Option("--limit", "N", .number(0...Int.max), "at most so many"),
+    CommandSyntax.Option("--keys-only", "no values"),
+    CommandSyntax.Option(
+      "--format", choice: ListFormat.allCases.map(\.rawValue),
+      "text: key, tab, value, escaped (default); json: an object in a line, as in a dump; hex: digits"),
+  ]
+
+  private static func limit(_ arguments: Arguments) -> Int { arguments.number("--limit") ?? Int.max }
+
+  private static func listFormat(_ arguments: Arguments) -> ListFormat {
+    ListFormat(rawValue: arguments.text("--format") ?? "text")!
+  }
+
+  /// Writes the entries of a store that are wanted, or, if it is only counting, how many there are.
+  static func list(
+    _ arguments: Arguments, keysOnly: Bool, isCounting: Bool = false, _ output: StandardOutput,
+    where isWanted: (EntryReader.Entry) -> Bool
+  ) throws -> Int32 {
+    let limit = limit(arguments)
     let progress = Progress("reading")
     var reader = try EntryReader(store(arguments), filter: filter(arguments), progress: progress)
     progress.clear()
-    var lines = EntryWriter(format, keysOnly: keysOnly, to: output)
+    var lines = EntryWriter(listFormat(arguments), keysOnly: keysOnly, to: output)
     var count = 0
     try reader.forEach(keysOnly: keysOnly) { (entry) throws(StoreError) in
       try Interruption.check()
       if count == limit { return false }
+      guard isWanted(entry) else { return true }
       count += 1
-      try lines.write(entry)
+      if !isCounting { try lines.write(entry) }
       return true
     }
+    if isCounting { try output.write("\(count)\n") }
     return try finish(reader, output)
   }
 

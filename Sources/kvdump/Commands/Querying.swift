@@ -9,14 +9,7 @@ extension Command {
     CommandSyntax(
       "query", "Lists the entries whose attributes satisfy a query, in the order of their keys' bytes.",
       positionals: [path, CommandSyntax.Positional("QUERY", .text)],
-      options: [
-        prefix, glob, escaped, CommandSyntax.Option("--count", "only how many there are"),
-        CommandSyntax.Option("--limit", "N", .number(0...Int.max), "at most so many"),
-        CommandSyntax.Option("--keys-only", "no values"),
-        CommandSyntax.Option(
-          "--format", choice: ListFormat.allCases.map(\.rawValue),
-          "text: key, tab, value, escaped (default); json: an object in a line, as in a dump; hex: digits"),
-      ],
+      options: [prefix, glob, escaped, CommandSyntax.Option("--count", "only how many there are")] + listing,
       notes: [
         "A query is made of comparisons (domain == \"api\", tokens > 1000, made < 2026-11-20), name in (1, 2, 3),\n"
           + "name between 1 and 9, name prefix \"a\", name has \"tag\", name exists and all, with and, or, not and\n"
@@ -31,25 +24,9 @@ extension Command {
     do throws(StoreError) { query = try Query(arguments.text("QUERY")!) } catch {
       throw UsageError("\(error.message), at byte \(error.byteOffset ?? 0)")
     }
-    let limit = arguments.number("--limit") ?? Int.max
     let isCounting = arguments.has("--count")
     let keysOnly = arguments.has("--keys-only") || isCounting
-    let progress = Progress("reading")
-    var reader = try EntryReader(store(arguments), filter: filter(arguments), progress: progress)
-    progress.clear()
-    let format = ListFormat(rawValue: arguments.text("--format") ?? "text")!
-    var lines = EntryWriter(format, keysOnly: keysOnly, to: output)
-    var count = 0
-    try reader.forEach(keysOnly: keysOnly) { (entry) throws(StoreError) in
-      try Interruption.check()
-      if count == limit { return false }
-      guard query.matches(entry.attributes) else { return true }
-      count += 1
-      if !isCounting { try lines.write(entry) }
-      return true
-    }
-    if isCounting { try output.write("\(count)\n") }
-    return try finish(reader, output)
+    return try list(arguments, keysOnly: keysOnly, isCounting: isCounting, output) { query.matches($0.attributes) }
   }
 
   static let indexes = Command(
