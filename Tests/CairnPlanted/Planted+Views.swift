@@ -55,8 +55,14 @@ extension PlantedBug {
       "expired-comes-back", "What has expired comes back when the clock is set back.",
       caughtBy: "StoreTests/expiry",
       Edit(
-        clock, "    return elapsed.saturatingAdd(largest)", "    return PLANTED ? wall : elapsed.saturatingAdd(largest)"
-      )),
+        clock, "    return elapsed.saturatingAdd(isAsEver ? known : take(seen))",
+        "    return elapsed.saturatingAdd(isAsEver ? known : PLANTED ? seen : take(seen))")),
+    PlantedBug(
+      "expired-removed-though-put-again", "What has expired is removed, and with it what was put in its place.",
+      caughtBy: "CauseTests/putAgainMeanwhile",
+      Edit(
+        "Cairn/Engine/Engine+Expiry.swift", "where index.locate(entry: one.entry, hash: one.hash) != nil {",
+        "where PLANTED || index.locate(entry: one.entry, hash: one.hash) != nil {")),
   ]
 
   private static let clock = "Cairn/Engine/ExpiryClock.swift"

@@ -17,6 +17,8 @@ public struct Change: Equatable, Sendable {
   /// When the entry ends, in milliseconds since 1970; `nil`: never. Whether it has, is not looked at.
   public let deadline: Int64?
   public let attributes: Attributes
+  /// Why an entry was removed. An invalidation tells its prefix, with a `*` behind it; a put has none.
+  public let cause: RemovalCause?
   /// Whether the batch that this belongs to goes on with the next change.
   public let isContinued: Bool
 }
@@ -244,8 +246,16 @@ extension Engine {
     return Change(
       kind: kind, sequence: record.version, key: record.key.array(),
       value: kind == .put ? try value(of: record) : [], deadline: record.deadline,
-      attributes: kind == .put ? Attributes(record.attributes) : Attributes(),
+      attributes: kind == .put ? Attributes(record.attributes) : Attributes(), cause: cause(of: record),
       isContinued: header.flags & RecordHeader.Flags.moreFollows != 0)
+  }
+
+  private func cause(of record: FoundRecord) -> RemovalCause? {
+    switch record.header.kind {
+    case RecordHeader.Kind.delete: record.header.cause(record.bytes, at: 0)
+    case RecordHeader.Kind.barrier: .invalidated(by: String(decoding: record.key.array(), as: UTF8.self) + "*")
+    default: nil
+    }
   }
 }
 

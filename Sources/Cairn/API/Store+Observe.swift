@@ -85,7 +85,8 @@ extension Change {
   fileprivate func passed(_ isObserved: ((Attributes) -> Bool)?) -> Change {
     guard kind == .put, let isObserved, !isObserved(attributes) else { return self }
     return Change(
-      kind: .remove, sequence: sequence, key: key, value: [], deadline: nil, attributes: [:], isContinued: isContinued)
+      kind: .remove, sequence: sequence, key: key, value: [], deadline: nil, attributes: [:], cause: .removed,
+      isContinued: isContinued)
   }
 
   /// Of an invalidation also where only some of the keys have its prefix, or it only some.

@@ -68,6 +68,11 @@ extension Store {
     /// Only where dictionaries are asked for.
     public var smallValueBytes = 0
     public var smallValueBytesStored = 0
+    /// Since the store was opened: how often the wall clock was seen to have been set forward, and back, by a second or
+    /// more; and how far it is behind the time that deadlines are compared with, which never goes back.
+    public var clockSetForward = 0
+    public var clockSetBack = 0
+    public var clockBehind = Duration.zero
     /// Parts of a checkpoint that were found damaged and built anew from the log.
     public var rebuiltShards = 0
 
@@ -126,6 +131,9 @@ extension Store {
     result.trainingsFailed = engine.total(.trainingsFailed)
     (result.smallValueBytes, result.smallValueBytesStored) = engine.learning.withLock { ($0.rawBytes, $0.storedBytes) }
     result.rebuiltShards = engine.total(.rebuilt)
+    let clock = engine.clock.report
+    (result.clockSetForward, result.clockSetBack) = (clock.timesForward, clock.timesBack)
+    result.clockBehind = .milliseconds(clock.behind)
     return result
   }
 }

@@ -237,6 +237,17 @@ extension Store {
     return try commit(operation, key, RawSpan()) != nil
   }
 
+  func _commitRemove(
+    _ key: RawSpan, _ condition: Condition, _ durability: Durability?, items: [UInt8]
+  ) throws(StoreError) -> Bool {
+    try items.withBytes { (items: RawSpan) throws(StoreError) in
+      var operation = operation(.remove, durability: durability)
+      operation.condition = condition
+      operation.items = MemoryView(items)
+      return try commit(operation, key, RawSpan()) != nil
+    }
+  }
+
   func _commitPut(
     _ value: RawSpan, _ key: RawSpan, _ condition: Condition, _ expires: Expiry, _ durability: Durability?,
     items: [UInt8]

@@ -131,9 +131,11 @@ public struct WriteBatch: ~Copyable {
   }
 
   @usableFromInline
-  mutating func _remove(_ key: RawSpan) throws(StoreError) {
+  mutating func _remove(_ key: RawSpan) throws(StoreError) { try _remove(key, items: []) }
+
+  mutating func _remove(_ key: RawSpan, items: [UInt8]) throws(StoreError) {
     try Store.checkLimits(key: key, valueByteCount: 0)
-    try append(RecordHeader.Kind.delete, MemoryView(key), .empty, nil, [])
+    try append(RecordHeader.Kind.delete, MemoryView(key), .empty, nil, items)
   }
 
   private mutating func append(

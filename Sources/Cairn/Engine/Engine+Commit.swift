@@ -183,7 +183,7 @@ extension Engine {
     return decision == .proceedOnExpired ? .committedOnExpired : .committed(log.lastSequence)
   }
 
-  private func stageSingle(_ operation: Operation) throws(StoreError) {
+  func stageSingle(_ operation: Operation) throws(StoreError) {
     // While the record is encoded and written, the bucket arrives.
     let hash = index.hash(operation.key)
     index.prefetchBucket(hash)

@@ -259,7 +259,8 @@ extension Engine {
     try stageMoved(candidate, memory, kind: RecordHeader.Kind.barrier, flags: 0, version: version)
   }
 
-  /// Stages a record like that one, with the version of that if it is to be kept; of a put also what else it says.
+  /// Stages a record like that one, with the version of that if it is to be kept; also what else it says, of a remove
+  /// why it was made: that of a put which is staged as a remove is that it has expired.
   @discardableResult
   private func stageMoved(
     _ candidate: Candidate, _ memory: MemoryView, kind: UInt8, flags: UInt16, version: UInt64?,
@@ -272,7 +273,8 @@ extension Engine {
     let isEarlier = kind == RecordHeader.Kind.earlier
     // Of an earlier version the item stands there already, the first one.
     let newItem = isEarlier && old.kind != kind ? RecordHeader.replacementItemBytes : 0
-    let items = isDelete ? 0 : max(0, old.extensionByteCount - old.fieldsByteCount)
+    let cause = isDelete ? cause(of: candidate, memory) : []
+    let items = isDelete ? cause.count : max(0, old.extensionByteCount - old.fieldsByteCount)
     let recoded = isDelete ? nil : candidate.recoded
     let valueByteCount = isDelete ? 0 : recoded?.bytes.count ?? old.valueByteCount
     var header = RecordHeader(
@@ -297,11 +299,14 @@ extension Engine {
       target.store(replacement.time, at: item + 16)
     }
     // The rest as it stands there.
-    let restStart = from + (isDelete ? old.keyOffset : RecordHeader.byteCount + old.fieldsByteCount)
-    let keyEnd = items + old.keyByteCount
-    target.copy(
-      memory.slice(restStart, recoded == nil ? keyEnd + valueByteCount : keyEnd),
-      at: at + RecordHeader.byteCount + fields + newItem)
+    let rest = at + RecordHeader.byteCount + fields + newItem
+    if isDelete {
+      target.copy(cause, at: rest)
+      target.copy(memory.slice(from + old.keyOffset, old.keyByteCount), at: rest + items)
+    } else {
+      let count = items + old.keyByteCount + (recoded == nil ? valueByteCount : 0)
+      target.copy(memory.slice(from + RecordHeader.byteCount + old.fieldsByteCount, count), at: rest)
+    }
     if let recoded { target.copy(recoded.bytes, at: at + header.valueOffset) }
     append(header, target, byteCount)
     if isEarlier { return byteCount }
@@ -313,6 +318,15 @@ extension Engine {
         key: target.slice(at + header.keyOffset, header.keyByteCount), byteCount: byteCount, kind: kind,
         deadline: header.deadline(target, at: at) ?? .max, batchCount: 1))
     return byteCount
+  }
+
+  /// The item that says why something is removed.
+  private func cause(of candidate: Candidate, _ memory: MemoryView) -> [UInt8] {
+    switch candidate.header.kind {
+    case RecordHeader.Kind.put: CauseItem.expired
+    case RecordHeader.Kind.delete: CauseItem.encode(candidate.header.cause(memory, at: candidate.offset))
+    default: []
+    }
   }
 
   /// Hands what has been moved to the file, without holding writers up.

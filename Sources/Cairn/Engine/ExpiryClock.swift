@@ -7,6 +7,13 @@ final class ExpiryClock: Sendable {
   private let clock: any StoreClock
   /// Largest difference seen between wall clock and elapsed time.
   private let offset: Atomic<Int64>
+  /// How often the wall clock was set, and whether it was behind when it was last looked at.
+  private let timesForward = Atomic(0)
+  private let timesBack = Atomic(0)
+  private let isBehind = Atomic(false)
+
+  /// Less than that is a correction, and not told: clocks are adjusted all the time.
+  private static let leastSetting: Int64 = 1000
 
   init(_ clock: any StoreClock) {
     self.clock = clock
@@ -15,16 +22,42 @@ final class ExpiryClock: Sendable {
 
   /// Milliseconds since 1970.
   func now() -> Int64 {
+    let (seen, elapsed) = look()
+    let known = offset.load(ordering: .relaxed)
+    let isAsEver =
+      seen <= known && known.saturatingSubtract(seen) < Self.leastSetting && !isBehind.load(ordering: .relaxed)
+    return elapsed.saturatingAdd(isAsEver ? known : take(seen))
+  }
+
+  /// The difference between wall clock and elapsed time, and this.
+  @inline(__always)
+  private func look() -> (difference: Int64, elapsed: Int64) {
     // In this order: who is held up between the two sees too small a difference, and not one that would make time run
     // ahead for ever.
     let wall = clock.wallMilliseconds()
     let elapsed = clock.elapsedMilliseconds()
-    let seen = wall.saturatingSubtract(elapsed)
-    // Written only when the clock has been set forward, or has drifted by a millisecond.
-    let (_, largest) =
-      seen > offset.load(ordering: .relaxed)
-      ? offset.max(seen, ordering: .relaxed) : (seen, offset.load(ordering: .relaxed))
-    return elapsed.saturatingAdd(largest)
+    return (wall.saturatingSubtract(elapsed), elapsed)
+  }
+
+  /// The clock has been set, or has drifted by a millisecond.
+  @inline(never)
+  private func take(_ seen: Int64) -> Int64 {
+    let (before, largest) = offset.max(seen, ordering: .relaxed)
+    if seen.saturatingSubtract(before) >= Self.leastSetting { timesForward.add(1, ordering: .relaxed) }
+    var isBehindNow = largest.saturatingSubtract(seen) >= Self.leastSetting
+    // Who was held up looks again.
+    if isBehindNow { isBehindNow = largest.saturatingSubtract(look().difference) >= Self.leastSetting }
+    if isBehind.exchange(isBehindNow, ordering: .relaxed) != isBehindNow && isBehindNow {
+      timesBack.add(1, ordering: .relaxed)
+    }
+    return largest
+  }
+
+  /// How often the wall clock was seen to have been set, and by how many milliseconds it is behind ``now()``.
+  var report: (timesForward: Int, timesBack: Int, behind: Int64) {
+    let now = now()
+    let behind = max(0, now.saturatingSubtract(clock.wallMilliseconds()))
+    return (timesForward.load(ordering: .relaxed), timesBack.load(ordering: .relaxed), behind)
   }
 
   func isExpired(_ deadline: Int64) -> Bool { deadline <= now() }

@@ -164,20 +164,26 @@ extension RecordHeader {
   /// The attributes of an entry, as they stand in its record: nothing if there are none, or none that are as they
   /// should be.
   package func attributes(_ view: MemoryView, at offset: Int) -> MemoryView {
+    item(AttributeItem.type, view, at: offset).map(AttributeItem.content) ?? .empty
+  }
+
+  /// The first item of a type in the extension of a record, whole.
+  func item(_ type: UInt8, _ view: MemoryView, at offset: Int) -> MemoryView? {
     // Behind the fields of flags that are not known, nobody knows where items begin.
-    guard saysMore, hasItsFields, flags & 0xFF & ~Flags.known == 0 else { return .empty }
+    guard saysMore, hasItsFields, flags & 0xFF & ~Flags.known == 0 else { return nil }
     var (item, end) = (offset + Self.byteCount + fieldsByteCount, offset + keyOffset)
     if end > view.count { end = view.count }
-    while view.contains(item, AttributeItem.headBytes), item < end {
+    while view.contains(item, Self.itemHeadBytes), item < end {
       let byteCount = Int(view.load(item + 1, as: UInt8.self)) * 8
       guard byteCount > 0, byteCount <= end - item else { break }
-      if view.load(item, as: UInt8.self) == AttributeItem.type {
-        return AttributeItem.content(view.slice(item, byteCount))
-      }
+      if view.load(item, as: UInt8.self) == type { return view.slice(item, byteCount) }
       item += byteCount
     }
-    return .empty
+    return nil
   }
+
+  /// Its type and its length.
+  private static let itemHeadBytes = 2
 }
 
 extension Attributes {

@@ -155,6 +155,14 @@ extension HexDump {
       add("attributes", place, byteCount, attributes.names.map(Escaping.text).joined(separator: ", "))
       (place, fields) = (place + byteCount, fields - byteCount)
     }
+    if header.kind == RecordHeader.Kind.delete, fields >= 8, try word(place, 1) == UInt64(CauseItem.type),
+      try word(place + 1, 1) > 0
+    {
+      let byteCount = min(fields, Int(try word(place + 1, 1)) * 8)
+      let record = try window.bytes(at: at, header.recordByteCount)
+      add("cause", place, byteCount, record.map { header.cause($0, at: 0).text } ?? "")
+      (place, fields) = (place + byteCount, fields - byteCount)
+    }
     if fields > 0 { add("extension", place, fields) }
     if header.keyByteCount > 0 { add("key", at + header.keyOffset, header.keyByteCount) }
     try addValue(at + header.valueOffset, header)

@@ -224,6 +224,13 @@ private struct RecordLines: LogVisitor {
         JSONText.appendMember("key", record.key, to: &bytes)
         bytes += ", \"valueBytes\": \(record.valueByteCount)".utf8
         if let deadline = record.deadline { bytes += ", \"deadline\": \(deadline)".utf8 }
+        if let cause = record.cause {
+          bytes += ", \"cause\": \"\(cause.name)\"".utf8
+          if case .invalidated(let by) = cause {
+            bytes += ", ".utf8
+            by.withBytes { JSONText.appendMember("by", MemoryView($0), to: &bytes) }
+          }
+        }
         if record.hasValue { DumpAttributes.append(record.attributes, to: &bytes) }
         if record.isMoved || record.isEarlier { bytes += ", \"version\": \(record.version)".utf8 }
         if let replacement = record.replacement {
@@ -250,6 +257,7 @@ private struct RecordLines: LogVisitor {
       text += " \(right(header.keyByteCount, 5)) \(right(record.valueByteCount, 9))  "
       text += header.isBarrier ? Escaping.text(record.key.array()) + "*" : Escaping.text(record.key.array())
       if let deadline = record.deadline { text += "  until \(Timestamp.text(milliseconds: deadline))" }
+      if let cause = record.cause { text += "  (\(cause.text))" }
       if record.hasValue && !record.attributes.isEmpty {
         var bytes: [UInt8] = []
         DumpAttributes.append(record.attributes, to: &bytes)

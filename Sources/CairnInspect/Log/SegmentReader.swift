@@ -34,6 +34,11 @@ struct LogRecord {
   var deadline: Int64? { header.deadline(bytes, at: 0) }
   /// None if they are not as they should be.
   var attributes: Attributes { Attributes(header.attributes(bytes, at: 0)) }
+  /// Why it was made; `nil` if that is not said, or it is no remove.
+  var cause: RemovalCause? {
+    let cause = header.kind == RecordHeader.Kind.delete ? header.cause(bytes, at: 0) : .removed
+    return cause == .removed ? nil : cause
+  }
   /// Of the entry; of a remove, what it has removed is older.
   var version: UInt64 { header.version(bytes, at: 0) }
   /// Whether the version is another one than the record's place in the log tells: it was moved by compaction.

@@ -1,8 +1,8 @@
 internal import Cairn
 
-/// Stores with attributes (SPEC 4.9).
+/// Stores with attributes (SPEC 4.9), and with causes of removes.
 extension FormatCase {
-  /// F1-ATT-001, F1-ATT-002, F1-DMP-005.
+  /// F1-ATT-001, F1-ATT-002, F1-CAU-001, F1-DMP-005.
   static let attributes: [FormatCase] = [
     forged(.golden, "attributes") {
       ForgedStore([
@@ -55,6 +55,19 @@ extension FormatCase {
       moved.fields = Segment.little(1, 8) + first.fields
       (moved.sequence, moved.flags) = (3, 1 << 2)
       return ForgedStore([first, put(2, "b", []), moved, Segment.seal(3, reason: 1)])
+    },
+    // Removes that say why (SPEC 4.10), the last three in a way that nobody knows.
+    forged(.golden, "causes") {
+      let items: [[UInt8]] = [
+        [3, 1, 1, 0, 0, 0, 0, 0], [3, 1, 2, 0, 0, 0, 0, 0],
+        [3, 2, 3, 5] + text("user:") + [UInt8](repeating: 0, count: 7),
+        [3, 1, 4, 0, 0, 0, 0, 0], [3, 1, 3, 5, 0, 0, 0, 0], [3, 200, 1, 0, 0, 0, 0, 0],
+      ]
+      let puts = items.indices.map { put(UInt64($0) + 1, "\($0)", []) } + [put(7, "stays", [])]
+      let removes = items.enumerated().map { number, item in
+        Segment.Record(sequence: UInt64(number) + 8, kind: 2, key: text("\(number)"), fields: item)
+      }
+      return ForgedStore(puts + removes + [Segment.seal(13, reason: 1)])
     },
     // Only the first item is looked at; 250 words are the most.
     refused("first-invalid", item(attribute(6, "a", number(1))) + item(attribute(2, "a", number(1)))),

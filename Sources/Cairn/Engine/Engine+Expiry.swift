@@ -1,0 +1,79 @@
+internal import Synchronization
+
+/// Entries that have expired and that nothing has replaced: they are not there for any read, and in the index all the
+/// same until compaction comes by.
+extension Engine {
+  /// What is removed in one turn.
+  private static let expiredInTurn = 256
+
+  /// Removes them all. Returns how many there were.
+  func removeExpired() throws(StoreError) -> Int {
+    try checkWritable()
+    var count = 0
+    for shard in 0..<HashIndex.shards {
+      try verify(shard)
+      let expired = try expired(in: shard)
+      for start in stride(from: 0, to: expired.count, by: Self.expiredInTurn) {
+        let some = expired[start..<min(start + Self.expiredInTurn, expired.count)]
+        try inTurnOfOpenStore { () throws(StoreError) in count += try removeExpired(some) }
+      }
+    }
+    return count
+  }
+
+  private struct ExpiredEntry {
+    let entry: UInt64
+    let hash: UInt64
+  }
+
+  private func expired(in shard: Int) throws(StoreError) -> [ExpiredEntry] {
+    let slot = gate.enter()
+    defer { slot.leave() }
+    if !alive.isSet { throw deadError() }
+    let barriers = barriers.list
+    var entries: [UInt64] = []
+    index.entries(of: shard, into: &entries)
+    var expired: [ExpiredEntry] = []
+    for (number, entry) in entries.enumerated() {
+      if number + 8 < entries.count { index.prefetchRecord(entries[number + 8]) }
+      // A damaged one stays what it is: who asks for it is told so. Only what is to go is verified.
+      guard let found = index.record(entry, verifying: false),
+        found.header.flags & RecordHeader.Flags.expiry != 0, isExpired(found),
+        let record = index.record(entry, verifying: true), let deadline = record.deadline, isExpired(record),
+        !keepsExpired(deadline), !barriers.hides(record.key, version: record.version)
+      else { continue }
+      expired.append(ExpiredEntry(entry: entry, hash: index.hash(record.key)))
+    }
+    return expired
+  }
+
+  /// With the turn: removes those that are still there. Time does not go back, so what has expired has.
+  private func removeExpired(_ entries: ArraySlice<ExpiredEntry>) throws(StoreError) -> Int {
+    let slot = gate.enter()
+    defer { slot.leave() }
+    staged.removeAll()
+    do throws(StoreError) {
+      for one in entries where index.locate(entry: one.entry, hash: one.hash) != nil {
+        try stageRemoval(ofExpired: one.entry)
+      }
+      try write(.relaxed)
+    } catch {
+      // What is staged already is whole.
+      if log.hasNoRoom { publish() }
+      throw error
+    }
+    publish()
+    flushLater()
+    return staged.count
+  }
+
+  private func stageRemoval(ofExpired entry: UInt64) throws(StoreError) {
+    guard let record = index.record(entry, verifying: true) else { return }
+    try CauseItem.expired.withBytes { (items: RawSpan) throws(StoreError) in
+      try stageSingle(
+        Operation(
+          kind: .remove, key: record.key, value: .empty, deadline: nil, items: MemoryView(items), condition: .none,
+          batch: .empty, batchCount: 0, durability: .relaxed))
+    }
+  }
+}
