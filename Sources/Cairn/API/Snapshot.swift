@@ -63,20 +63,32 @@ public final class Snapshot: Sendable {
   /// - Throws: what `body` throws; otherwise a ``StoreError``: `.closed`, `.damaged` or `.unsupportedFormat` for the
   ///   first entry that cannot be read.
   /// - Complexity: the whole index, and the log in the order of the index.
-  public func forEach(_ body: (_ entry: EntryView) throws -> Bool) throws {
+  public func forEach(_ body: (_ entry: EntryView) throws -> Bool) throws { try visit(withValues: true, body) }
+
+  /// The same without values, which are empty (``EntryView/valueByteCount`` tells their length).
+  package func forEachWithoutValue(_ body: (_ entry: EntryView) throws -> Bool) throws {
+    try visit(withValues: false, body)
+  }
+
+  private func visit(withValues: Bool, _ body: (_ entry: EntryView) throws -> Bool) throws {
     for shard in 0..<HashIndex.shards {
       let slot = engine.gate.enter()
       defer { slot.leave() }
       for entry in try engine.entries(of: shard, at: sequence) {
         guard let record = engine.index.record(entry, verifying: true) else { throw engine.damage(entry, .empty) }
         if engine.isExpired(record) { continue }
-        guard record.header.isUnderstood else { throw engine.notUnderstood(record) }
         var failure: (any Error)?
         var isGoingOn = true
-        try engine.withValue(of: record) { value in
-          record.lendEntry(value) { entry in
+        func pass(_ value: MemoryView, _ valueByteCount: Int) {
+          record.lendEntry(value, valueByteCount: valueByteCount) { entry in
             do { isGoingOn = try body(entry) } catch { failure = error }
           }
+        }
+        if withValues {
+          guard record.header.isUnderstood else { throw engine.notUnderstood(record) }
+          try engine.withValue(of: record) { value in pass(value, 0) }
+        } else {
+          pass(.empty, record.valueByteCount)
         }
         if let failure { throw failure }
         if !isGoingOn { return }

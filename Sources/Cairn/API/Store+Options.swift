@@ -64,6 +64,10 @@ extension Store {
         .invalidOption, "levels of zstd are \(levels.lowerBound) to \(levels.upperBound), and not \(level)")
     }
 
+    package func validate() throws(StoreError) {
+      if case .zstd(let level, _) = self { try Self.check(level) }
+    }
+
     /// Whether small values are to have a dictionary.
     @inline(__always)
     var isTrained: Bool {
@@ -152,7 +156,7 @@ extension Store {
           "segmentBytes must be a multiple of 4096 from \(Limits.segmentBytes.lowerBound) to "
             + "\(Limits.segmentBytes.upperBound), and is \(segmentBytes)")
       }
-      if case .zstd(let level, _) = compression { try Compression.check(level) }
+      try compression.validate()
       if let checkpointInterval, checkpointInterval < 0 {
         throw StoreError(.invalidOption, "checkpointInterval must not be negative, and is \(checkpointInterval)")
       }

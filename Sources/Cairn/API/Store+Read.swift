@@ -8,11 +8,17 @@ extension Store {
     public let deadline: Int64?
     public let attributes: Attributes
 
-    init(value: [UInt8], version: UInt64, deadline: Int64?, attributes: Attributes = [:]) {
+    package init(value: [UInt8], version: UInt64, deadline: Int64?, attributes: Attributes = [:]) {
       self.value = value
       self.version = version
       self.deadline = deadline
       self.attributes = attributes
+    }
+
+    package init(_ entry: EntryView) {
+      self.init(
+        value: MemoryView(entry.value).array(), version: entry.version, deadline: entry.deadline,
+        attributes: Attributes(entry.attributes))
     }
 
     init(_ value: [UInt8], _ record: FoundRecord) {
@@ -63,6 +69,29 @@ extension Store {
   @inlinable
   public func value<Key: ByteLending & ~Copyable & ~Escapable>(for key: borrowing Key) throws(StoreError) -> [UInt8]? {
     try key.withBytes { (key: RawSpan) throws(StoreError) in try _value(key) }
+  }
+
+  /// Calls `body` with the entry of a key, in place: its value, version, deadline and attributes.
+  ///
+  /// - Returns: what `body` returns, or `nil` if there is no such key.
+  /// - Throws: as ``withValue(for:_:)``.
+  public func withEntry<Key: ByteLending & ~Copyable & ~Escapable, Result>(
+    for key: borrowing Key, _ body: (EntryView) -> Result
+  ) throws(StoreError) -> Result? {
+    try withEntry(for: key, withValue: true, body)
+  }
+
+  /// The same; without its value, which is empty then, nothing is decompressed.
+  package func withEntry<Key: ByteLending & ~Copyable & ~Escapable, Result>(
+    for key: borrowing Key, withValue: Bool, _ body: (EntryView) -> Result
+  ) throws(StoreError) -> Result? {
+    try key.withBytes { (key: RawSpan) throws(StoreError) in
+      let slot = engine.gate.enter()
+      defer { slot.leave() }
+      guard let found = try engine.find(MemoryView(key)) else { return nil }
+      if !withValue { return found.lendEntry(.empty, valueByteCount: found.valueByteCount, body) }
+      return try engine.withValue(of: found) { (value) throws(StoreError) in found.lendEntry(value, body) }
+    }
   }
 
   /// Copies the value of a key to the beginning of `buffer`, or decompresses it there.

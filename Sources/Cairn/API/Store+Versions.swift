@@ -33,7 +33,7 @@ extension Store {
     guard let earlier else { return nil }
     // They have been there before: no view is asked whether it takes them.
     let items = try AttributeItem.encode(earlier.attributes)
-    return try put(earlier.value, key, items: items, .none, expires, durability)
+    return try put(earlier.value, key, items: items, .none, expires, nil, durability)
   }
 
   @usableFromInline

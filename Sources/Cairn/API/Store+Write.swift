@@ -130,7 +130,7 @@ extension Store {
     case (let old?, let new?):
       // They have been there before: no view is asked whether it takes them.
       let items = try AttributeItem.encode(old.attributes)
-      return try put(new, key, items: items, .version(old.version), expires, durability).map { ($0, ()) }
+      return try put(new, key, items: items, .version(old.version), expires, nil, durability).map { ($0, ()) }
     }
   }
 
@@ -249,26 +249,33 @@ extension Store {
   }
 
   func _commitPut(
-    _ value: RawSpan, _ key: RawSpan, _ condition: Condition, _ expires: Expiry, _ durability: Durability?,
-    items: [UInt8]
+    _ value: RawSpan, _ key: RawSpan, _ condition: Condition, _ expires: Expiry, _ compression: Compression?,
+    _ durability: Durability?, items: [UInt8]
   ) throws(StoreError) -> UInt64? {
-    if items.isEmpty { return try _commitPut(value, key, condition, expires, durability) }
+    if items.isEmpty && compression == nil { return try _commitPut(value, key, condition, expires, durability) }
     return try items.withBytes { (items: RawSpan) throws(StoreError) in
       var operation = operation(.put, durability: durability)
       operation.condition = condition
       operation.items = MemoryView(items)
       if expires != .never { operation.deadline = engine.clock.deadline(expires) }
-      return try commit(operation, key, value)
+      return try commit(operation, key, value, compression ?? engine.options.compression)
     }
   }
 
   private func commit(_ operation: Operation, _ key: RawSpan, _ value: RawSpan) throws(StoreError) -> UInt64? {
+    try commit(operation, key, value, engine.options.compression)
+  }
+
+  @inline(__always)
+  private func commit(
+    _ operation: Operation, _ key: RawSpan, _ value: RawSpan, _ compression: Compression
+  ) throws(StoreError) -> UInt64? {
     try Store.checkLimits(key: key, valueByteCount: value.byteCount)
     var operation = operation
     operation.key = MemoryView(key)
     operation.value = MemoryView(value)
     let outcome: Outcome
-    if let level = engine.options.compression.level(forValueOf: value.byteCount) {
+    if let level = compression.level(forValueOf: value.byteCount) {
       outcome = try engine.commit(operation, compressedAt: level)
     } else {
       outcome = try engine.commit(operation)

@@ -62,6 +62,9 @@ public struct StoreError: Error, Equatable, Sendable {
     /// A query that is none; ``StoreError/byteOffset`` tells where in its text.
     public static let invalidQuery = Code(rawValue: 26)
 
+    /// Entries that would be made from themselves, by way of others or not.
+    public static let dependencyCycle = Code(rawValue: 27)
+
     static let names: [Code: String] = [
       .notFound: "notFound", .notAStore: "notAStore", .locked: "locked", .closed: "closed",
       .usedAfterFork: "usedAfterFork", .readOnly: "readOnly", .emptyKey: "emptyKey", .keyTooLong: "keyTooLong",
@@ -71,6 +74,7 @@ public struct StoreError: Error, Equatable, Sendable {
       .historyGone: "historyGone", .spaceLimit: "spaceLimit",
       .duplicateKey: "duplicateKey", .notReady: "notReady", .invalidPattern: "invalidPattern",
       .invalidAttribute: "invalidAttribute", .notIndexed: "notIndexed", .invalidQuery: "invalidQuery",
+      .dependencyCycle: "dependencyCycle",
     ]
 
     public var description: String { Code.names[self] ?? "code \(rawValue)" }

@@ -45,10 +45,12 @@ public struct EntryChange: ~Escapable {
   public let key: RawSpan
   /// When an entry that is put ends, in milliseconds since 1970; `nil`: never.
   public let deadline: Int64?
-  /// Whether there was an entry before, expired or not, of which is known when it ends.
+  /// Whether there was an entry before, expired or not, of which more is known: it is not damaged.
   public let isReplacing: Bool
   /// When that one ends.
   public let replacedDeadline: Int64?
+  /// The bytes of its key and of its value, uncompressed; 0 if there was none.
+  public let replacedByteCount: Int
   /// Of an entry that is put.
   public let attributes: EncodedAttributes
   /// Of an entry that is put: the bytes of its key and of its value, uncompressed.
@@ -65,6 +67,7 @@ public struct EntryChange: ~Escapable {
     self.deadline = deadline
     isReplacing = replaced != nil
     replacedDeadline = replaced?.deadline
+    replacedByteCount = replaced.map { $0.header.keyByteCount + $0.valueByteCount } ?? 0
   }
 }
 

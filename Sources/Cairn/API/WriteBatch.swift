@@ -32,15 +32,18 @@ public struct WriteBatch: ~Copyable {
     }
   }
 
-  /// The same with attributes. Throws `.invalidAttribute`, too, and what a view of the store has against them.
+  /// The same with attributes, and with a compression of its own. Throws `.invalidAttribute`, too, and what a view of the
+  /// store has against them.
   public mutating func put<
     Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable
   >(
-    _ value: borrowing Value, for key: borrowing Key, attributes: Attributes, expires: Store.Expiry = .never
+    _ value: borrowing Value, for key: borrowing Key, attributes: Attributes, expires: Store.Expiry = .never,
+    compression: Store.Compression? = nil
   ) throws(StoreError) {
     let items = try engine.items(attributes)
+    if let compression { try compression.validate() }
     try key.withBytes { (key: RawSpan) throws(StoreError) in
-      try value.withBytes { (value: RawSpan) throws(StoreError) in try _put(value, key, expires, items) }
+      try value.withBytes { (value: RawSpan) throws(StoreError) in try _put(value, key, expires, items, compression) }
     }
   }
 
@@ -53,15 +56,15 @@ public struct WriteBatch: ~Copyable {
   // What is generic is inlined where it is called: calls through the protocol took a quarter of the time of a batch.
   @usableFromInline
   mutating func _put(_ value: RawSpan, _ key: RawSpan, _ expires: Store.Expiry) throws(StoreError) {
-    try _put(value, key, expires, [])
+    try _put(value, key, expires, [], nil)
   }
 
   private mutating func _put(
-    _ value: RawSpan, _ key: RawSpan, _ expires: Store.Expiry, _ items: [UInt8]
+    _ value: RawSpan, _ key: RawSpan, _ expires: Store.Expiry, _ items: [UInt8], _ compression: Store.Compression?
   ) throws(StoreError) {
     let deadline = clock.deadline(expires)
     try Store.checkLimits(key: key, valueByteCount: value.byteCount)
-    guard let level = engine.options.compression.level(forValueOf: value.byteCount) else {
+    guard let level = (compression ?? engine.options.compression).level(forValueOf: value.byteCount) else {
       return try append(RecordHeader.Kind.put, MemoryView(key), MemoryView(value), deadline, items)
     }
     try put(MemoryView(value), MemoryView(key), deadline, items, level)

@@ -75,7 +75,7 @@ public final class IndexedAttributes: StoreView {
 
   private func read(_ store: Store) throws(StoreError) {
     do throws(StoreError) {
-      try maker.read(store, withAttributes: true) { entry in
+      try maker.read(store, .attributes) { entry in
         if !entry.attributes.isEmpty { state.withLock { $0.add(entry) } }
       }
     } catch {

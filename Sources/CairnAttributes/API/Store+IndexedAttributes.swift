@@ -88,8 +88,9 @@ extension Store {
     where query: Query, scanning: Bool = false, durability: Durability? = nil
   ) throws -> Int {
     var removed = 0
+    let cause = RemovalCause.invalidated(by: query.description)
     try forEachEntry(where: query, scanning: scanning) { key, entry in
-      let isGone = try remove(key, ifVersion: entry.version, durability: durability)
+      let isGone = try remove(key, ifVersion: entry.version, cause: cause, durability: durability)
       removed += isGone ? 1 : 0
       return true
     }

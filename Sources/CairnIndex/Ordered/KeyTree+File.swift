@@ -1,25 +1,28 @@
 internal import Cairn
 
 /// A tree in a file: its leaves as they are in memory (``KeyBlock``), behind each the deadlines of its keys if any has
-/// one, then a directory of the leaves, then the keys between them, then where all that stands.
+/// one, then a directory of the leaves, then the keys between them, then which keys these are, then where all that
+/// stands.
 ///
 /// Loading reads the directory, and makes the branches from it; a leaf is verified when somebody comes by.
 ///
-/// | directory, 40 bytes a leaf | | | end, 48 bytes | |
+/// | directory, 40 bytes a leaf | | | end, 56 bytes | |
 /// |---|---|---|---|---|
 /// | 0 | 8 | offset | 0 | 8 | offset of the directory |
 /// | 8 | 4 | bytes of its block, without deadlines | 8 | 8 | leaves |
 /// | 12 | 4 | keys | 16 | 8 | keys |
 /// | 16 | 8 | checksum (XXH3-64) of block and deadlines | 24 | 8 | checksum of all behind the leaves up to here |
 /// | 24 | 8 | earliest deadline; the largest number if there is none | 32 | 8 | what had expired then is not in it |
-/// | 32 | 2, 6 | bytes and offset of the key between it and the one before | 40 | 8 | checksum of these |
+/// | 32 | 2, 6 | bytes and offset of the key between it and the one before | 40 | 8 | bytes of its scope |
+/// | | | | 48 | 8 | checksum of these |
 ///
 /// The key between two leaves is greater than any in the first, and not greater than any in the second; the first leaf
-/// has none.
+/// has none. The scope is none for all keys of the store; otherwise the prefixes of its keys, each behind its length (8
+/// bytes), and zeros up to whole words.
 extension KeyTree {
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
   static let entryBytes = 40
-  static let endBytes = 48
+  static let endBytes = 56
 
   /// A leaf as it is written.
   struct LeafCopy {
@@ -81,9 +84,15 @@ extension KeyTree {
       keys += leaf.count
     }
 
-    /// - Parameter dropped: what had expired then is not in it.
-    mutating func finish(_ output: inout ViewOutput, dropped: Int64) throws(StoreError) {
+    /// - Parameters:
+    ///   - dropped: what had expired then is not in it.
+    ///   - prefixes: of its keys; `nil`: it has all.
+    mutating func finish(
+      _ output: inout ViewOutput, dropped: Int64, prefixes: [[UInt8]]? = nil
+    ) throws(StoreError) {
       separators += [UInt8](repeating: 0, count: -separators.count & 7)
+      let scope = KeyTree.scope(prefixes)
+      separators += scope
       var end: [UInt8] = []
       end.append(number: UInt64(output.byteCount))
       end.append(number: UInt64(leaves))
@@ -91,10 +100,20 @@ extension KeyTree {
       directory += separators
       end.append(number: directory.withBytes { KeyBlock.hash($0) })
       end.append(number: UInt64(bitPattern: dropped))
+      end.append(number: UInt64(scope.count))
       end.append(number: end.withBytes { KeyBlock.hash($0) })
       try output.add(directory)
       try output.add(end)
     }
+  }
+
+  private static func scope(_ prefixes: [[UInt8]]?) -> [UInt8] {
+    var scope: [UInt8] = []
+    for prefix in prefixes ?? [] {
+      scope.append(number: UInt64(prefix.count))
+      scope += prefix + [UInt8](repeating: 0, count: -prefix.count & 7)
+    }
+    return scope
   }
 
   // MARK: Loading
@@ -113,6 +132,7 @@ extension KeyTree {
     let leaves: Int
     let keys: UInt64
     let dropped: Int64
+    let scope: Range<Int>
 
     var separators: Int { start + leaves * KeyTree.entryBytes }
 
@@ -120,13 +140,15 @@ extension KeyTree {
     init?(_ bytes: RawSpan) {
       end = bytes.byteCount - KeyTree.endBytes
       guard end >= 0, bytes.byteCount % 8 == 0,
-        KeyBlock.number(bytes, at: end + 40) == KeyBlock.hash(bytes.extracting(end..<end + 40)),
+        KeyBlock.number(bytes, at: end + 48) == KeyBlock.hash(bytes.extracting(end..<end + 48)),
         let start = Int(exactly: KeyBlock.number(bytes, at: end)), start <= end,
-        let leaves = Int(exactly: KeyBlock.number(bytes, at: end + 8)), leaves <= (end - start) / KeyTree.entryBytes,
-        leaves < Int32.max
+        let scopeBytes = Int(exactly: KeyBlock.number(bytes, at: end + 40)), scopeBytes <= end - start,
+        let leaves = Int(exactly: KeyBlock.number(bytes, at: end + 8)),
+        leaves <= (end - start - scopeBytes) / KeyTree.entryBytes, leaves < Int32.max
       else { return nil }
       (self.start, self.leaves, keys) = (start, leaves, KeyBlock.number(bytes, at: end + 16))
       dropped = Int64(bitPattern: KeyBlock.number(bytes, at: end + 32))
+      scope = end - scopeBytes..<end
     }
 
     /// A leaf as the directory has it; `nil` if it cannot be so.
@@ -140,7 +162,7 @@ extension KeyTree {
       let (place, length) = (Int(separator >> 16), Int(separator & 0xFFFF))
       guard let offset = Int(exactly: KeyBlock.number(bytes, at: entry)), offset % 8 == 0, offset <= start,
         (1...KeyTree.keysMax).contains(count), byteCount + deadlineBytes <= start - offset,
-        place + length <= end - separators
+        place + length <= scope.lowerBound - separators
       else { return nil }
       return KeptLeaf(
         block: offset..<offset + byteCount, all: offset..<offset + byteCount + deadlineBytes, count: count,
@@ -159,8 +181,16 @@ extension KeyTree {
     let separator: Range<Int>
   }
 
-  /// What had expired when the content was written, and later, is not in it.
-  static func dropped(_ content: ViewContent) -> Int64? { content.withBytes { Directory($0)?.dropped } }
+  /// What had expired when the content was written, and later, is not in it; `nil` if it is not what ``Writer`` has
+  /// written of keys with these prefixes.
+  static func dropped(_ content: ViewContent, prefixes: [[UInt8]]?) -> Int64? {
+    content.withBytes { bytes in
+      guard let directory = Directory(bytes),
+        [UInt8](copying: bytes.extracting(directory.scope)) == scope(prefixes)
+      else { return nil }
+      return directory.dropped
+    }
+  }
 
   private mutating func loadDirectory(_ bytes: RawSpan) -> Bool {
     guard let directory = Directory(bytes),
@@ -263,7 +293,7 @@ extension KeyTree {
 }
 
 extension Array where Element == UInt8 {
-  fileprivate mutating func append(number: UInt64) {
+  mutating func append(number: UInt64) {
     for shift in stride(from: 0, to: 64, by: 8) { append(UInt8(truncatingIfNeeded: number >> UInt64(shift))) }
   }
 }

@@ -37,7 +37,7 @@ extension OrderedKeys {
         if copies.count < Self.leavesAtOnce { break }
       }
       let dropped = state.withLock { $0.dropped }
-      try writer.finish(&output, dropped: dropped)
+      try writer.finish(&output, dropped: dropped, prefixes: prefixes)
     }
     state.withLock { $0.savedSequence = max($0.savedSequence ?? 0, sequence) }
   }
@@ -46,7 +46,7 @@ extension OrderedKeys {
   func load(from store: Store) -> Int? {
     // Set back, the clock lets entries live again that are not in the file.
     guard let content = try? store.viewFiles.load(Self.fileName, version: KeyTree.version),
-      let dropped = KeyTree.dropped(content), dropped <= store.now, let tree = KeyTree(content)
+      let dropped = KeyTree.dropped(content, prefixes: prefixes), dropped <= store.now, let tree = KeyTree(content)
     else { return nil }
     state.lock()
     state.value.tree = tree
@@ -69,6 +69,7 @@ extension OrderedKeys {
       state.withLock { state in
         for change in some {
           switch change.kind {
+          case .put where !state.keeps(change.key): break
           case .put where state.making.isMissing(change.key):
             change.key.withBytes { _ = state.tree.insert($0, deadline: change.deadline ?? .max) }
           case .remove where state.making.isMissing(change.key):

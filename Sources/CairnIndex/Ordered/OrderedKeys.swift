@@ -21,6 +21,8 @@ internal import Synchronization
 public final class OrderedKeys: StoreView {
   struct State: ~Copyable {
     var tree = KeyTree()
+    /// Other keys are not in it; `nil`: all are.
+    let prefixes: [[UInt8]]?
     /// Keys that have been removed, as long as a snapshot may see them. What the tree calls a deadline is here the
     /// sequence of the commit that has removed them.
     var removed = KeyTree()
@@ -39,15 +41,33 @@ public final class OrderedKeys: StoreView {
     var dropped = Int64.min
   }
 
-  let state = Guarded(State())
+  let state: Guarded<State>
   let maker = ViewMaker("OrderedKeys")
+  let prefixes: [[UInt8]]?
 
   private let savedAfter: UInt64
 
-  public init() { savedAfter = 10_000 }
+  /// All keys of the store.
+  public convenience init() { self.init(savedAfter: 10_000) }
 
-  /// - Parameter savedAfter: fewer changes than these are not kept, but made again.
-  package init(savedAfter: Int) { self.savedAfter = UInt64(savedAfter) }
+  /// - Parameters:
+  ///   - savedAfter: fewer changes than these are not kept, but made again.
+  ///   - prefixes: of the keys; `nil`: all. None begins with another.
+  package init(savedAfter: Int = 10_000, prefixes: [[UInt8]]? = nil) {
+    self.savedAfter = UInt64(savedAfter)
+    self.prefixes = prefixes?.sorted { $0.lexicographicallyPrecedes($1) }
+    state = Guarded(State(prefixes: self.prefixes))
+  }
+
+  /// Whether all keys of a range are in it, that are in the store.
+  func covers(_ range: KeyRange) -> Bool {
+    guard let prefixes else { return true }
+    return prefixes.contains { prefix in
+      let all = KeyRange.prefix(prefix)
+      guard range.lower.starts(with: prefix), let upper = range.upper else { return false }
+      return all.upper.map { !$0.lexicographicallyPrecedes(upper) } ?? true
+    }
+  }
 
   /// What part of the store has been read; 1 when it is ready. Queries throw `.notReady` before that.
   public var progress: Double { state.withLock { $0.isReady } ? 1 : maker.progress }
@@ -65,7 +85,7 @@ public final class OrderedKeys: StoreView {
   /// - Throws: `.invalidOption` if it belongs to another store that is still open.
   public func attach(to store: Store) throws(StoreError) {
     try maker.attach(to: store)
-    state.withLock { $0 = State() }
+    state.withLock { $0 = State(prefixes: prefixes) }
     let missed = load(from: store)
     if missed == 0 { return }
     if missed == nil { begin() }
@@ -111,7 +131,8 @@ public final class OrderedKeys: StoreView {
     let (sequence, now) = (store.lastSequence, store.now)
     var keys: [(key: [UInt8], deadline: Int64)] = []
     do throws(StoreError) {
-      try maker.read(store) { entry in
+      try maker.read(store, .keys) { entry in
+        guard entry.key.begins(withAnyOf: prefixes) else { return }
         keys.append(([UInt8](copying: entry.key), entry.deadline ?? .max))
         if keys.count == Self.keysAtOnce { take(&keys) }
       }
@@ -173,12 +194,16 @@ extension OrderedKeys.State {
   var isStale: Bool { making.isStale || tree.isDamaged }
   var isReady: Bool { making.isReady && !tree.isDamaged }
 
+  /// Whether a key is to be in it.
+  func keeps(_ key: [UInt8]) -> Bool { prefixes == nil || key.withBytes { $0.begins(withAnyOf: prefixes) } }
+
   mutating func beginCommit(_ oldestSnapshot: UInt64?) {
     hasSnapshots = oldestSnapshot != nil
     if removed.count > 0 { removed.expire(at: Int64(clamping: oldestSnapshot ?? .max)) }
   }
 
   mutating func apply(_ change: borrowing EntryChange) {
+    if change.kind != .invalidate && !change.key.begins(withAnyOf: prefixes) { return }
     switch change.kind {
     case .put:
       making.notePut(change.key)
@@ -246,5 +271,16 @@ extension OrderedKeys.State {
       }
     }
     return result
+  }
+}
+
+extension RawSpan {
+  /// - Parameter prefixes: `nil`: it does.
+  func begins(withAnyOf prefixes: [[UInt8]]?) -> Bool {
+    guard let prefixes else { return true }
+    for prefix in prefixes {
+      if prefix.withBytes({ EncodedAttributes.hasPrefix(self, $0) }) { return true }
+    }
+    return false
   }
 }

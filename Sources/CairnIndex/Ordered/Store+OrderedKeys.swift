@@ -6,8 +6,8 @@ extension Store {
   /// - Parameters:
   ///   - limit: how many at most. To go on behind the last one of them: ``keyPage(in:limit:reversed:)``.
   ///   - reversed: from the last one to the first.
-  /// - Throws: `.invalidOption` if the store does not keep its keys in order, `.notReady` while they are being read;
-  ///   `.closed`.
+  /// - Throws: `.invalidOption` if the store does not keep its keys in order, `.notIndexed` if only collections do that
+  ///   and the range is not in one of these, `.notReady` while they are being read; `.closed`.
   /// - Complexity: a descent of the tree, and the keys. All of them are as of one commit.
   public func keys(
     in range: KeyRange = .all, limit: Int = .max, reversed: Bool = false
@@ -36,7 +36,7 @@ extension Store {
   }
 
   fileprivate func list(_ range: KeyRange, atMost limit: Int, reversed: Bool) throws(StoreError) -> KeyList {
-    try withOrderedKeys { state, now in
+    try withOrderedKeys(range) { state, now in
       var list = KeyList()
       state.expire(at: now)
       state.tree.addKeys(in: range, atMost: limit, reversed: reversed, to: &list)
@@ -48,7 +48,7 @@ extension Store {
   ///
   /// - Throws: as ``keys(in:limit:reversed:)``.
   public func count(in range: KeyRange) throws(StoreError) -> Int {
-    try withOrderedKeys { state, now in
+    try withOrderedKeys(range) { state, now in
       state.expire(at: now)
       return state.tree.count(in: range)
     }
@@ -76,10 +76,10 @@ extension Store {
     return (keys, range.rest(behind: last, reversed: reversed))
   }
 
-  func withOrderedKeys<Result>(
-    _ body: (inout OrderedKeys.State, _ now: Int64) -> Result
+  private func withOrderedKeys<Result>(
+    _ range: KeyRange, _ body: (inout OrderedKeys.State, _ now: Int64) -> Result
   ) throws(StoreError) -> Result {
-    let ordered = try OrderedKeys.found(among: views)
+    let ordered = try OrderedKeys.found(among: views, with: range)
     try checkOpen()
     let now = now
     while true {
@@ -120,9 +120,15 @@ struct KeyPages {
 }
 
 extension OrderedKeys {
-  static func found(among views: [any StoreView]) throws(StoreError) -> OrderedKeys {
-    if let ordered = views.lazy.compactMap({ $0 as? OrderedKeys }).first { return ordered }
-    throw StoreError(.invalidOption, "the store does not keep its keys in order: add OrderedKeys to its views")
+  /// - Throws: `.invalidOption`; `.notIndexed` if there are some, but not with all keys of the range.
+  static func found(among views: [any StoreView], with range: KeyRange) throws(StoreError) -> OrderedKeys {
+    let all = views.compactMap { $0 as? OrderedKeys ?? ($0 as? Collections)?.ordered }
+    if let ordered = all.first(where: { $0.covers(range) }) { return ordered }
+    if all.isEmpty {
+      throw StoreError(.invalidOption, "the store does not keep its keys in order: add OrderedKeys to its views")
+    }
+    throw StoreError(
+      .notIndexed, "only keys of some collections are kept in order: ask for those of one, or add OrderedKeys")
   }
 }
 
@@ -142,7 +148,7 @@ extension Snapshot {
   public func keys(
     in range: KeyRange = .all, limit: Int = .max, reversed: Bool = false
   ) throws(StoreError) -> [[UInt8]] {
-    let ordered = try OrderedKeys.found(among: views)
+    let ordered = try OrderedKeys.found(among: views, with: range)
     try checkOpen()
     try ordered.refresh()
     var (keys, rest): ([[UInt8]], KeyRange) = ([], range)

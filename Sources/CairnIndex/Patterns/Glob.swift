@@ -12,6 +12,7 @@ public struct Glob: Sendable {
   /// One for each combination of what stands in braces.
   private let alternatives: [[Element]]
   private let separator: UInt8?
+  private let pattern: [UInt8]
 
   private enum Element: Sendable {
     case star
@@ -35,6 +36,7 @@ public struct Glob: Sendable {
     }
     self.alternatives = alternatives
     self.separator = separator
+    self.pattern = pattern
   }
 
   private static func checkBraces(_ pattern: [UInt8]) throws(StoreError) {
@@ -240,4 +242,9 @@ extension StoreError {
   static func invalidPattern(_ message: String, _ pattern: [UInt8], at place: Int) -> StoreError {
     StoreError(.invalidPattern, message + " of the pattern", byteOffset: place, keyPrefix: Array(pattern.prefix(32)))
   }
+}
+
+extension Glob: CustomStringConvertible {
+  /// The pattern.
+  public var description: String { String(decoding: pattern, as: UTF8.self) }
 }

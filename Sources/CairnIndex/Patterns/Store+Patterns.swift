@@ -51,7 +51,7 @@ extension Store {
       let keys = page.keys.filter { glob.matches($0) }
       if keys.isEmpty { continue }
       try write(durability: durability) { (batch) throws(StoreError) in
-        for key in keys { try batch.remove(key) }
+        for key in keys { try batch.remove(key, cause: .invalidated(by: glob.description)) }
       }
     }
   }

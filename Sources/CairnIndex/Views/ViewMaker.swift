@@ -73,10 +73,16 @@ package final class ViewMaker: Sendable {
     min(Double(done.load(ordering: .relaxed)) / Double(max(1, total.load(ordering: .relaxed))), 0.99)
   }
 
-  /// Visits all entries, without their values.
-  package func read(
-    _ store: Store, withAttributes: Bool = false, _ body: (EntryView) -> Void
-  ) throws(StoreError) {
+  /// What is read for a view; never values.
+  package enum Reading {
+    case keys
+    case attributes
+    /// Keys, and the lengths of values, as of a moment.
+    case snapshot(Snapshot)
+  }
+
+  /// Visits all entries.
+  package func read(_ store: Store, _ reading: Reading, _ body: (EntryView) -> Void) throws(StoreError) {
     total.store(store.statistics.liveEntries, ordering: .relaxed)
     done.store(0, ordering: .relaxed)
     var count = 0
@@ -87,7 +93,11 @@ package final class ViewMaker: Sendable {
       return true
     }
     do {
-      try withAttributes ? store.forEachWithoutValue(visit) : store.forEachKey(visit)
+      switch reading {
+      case .keys: try store.forEachKey(visit)
+      case .attributes: try store.forEachWithoutValue(visit)
+      case .snapshot(let snapshot): try snapshot.forEachWithoutValue(visit)
+      }
     } catch { throw error as? StoreError ?? StoreError(.system, "the entries cannot be read") }
   }
 }

@@ -1,0 +1,98 @@
+public import Cairn
+
+extension Store.Collection {
+  /// The value of a key, or `nil` if there is none that can be used.
+  ///
+  /// - Throws: as ``Store/value(for:)``; `.emptyKey`.
+  /// - Complexity: as that, and a lookup for each source and theirs.
+  public func value<Key: ByteLending>(for key: Key) throws(StoreError) -> [UInt8]? {
+    try read(key, { [UInt8](copying: $0.value) }, migrated: { $0.value })
+  }
+
+  /// Calls `body` with the value of a key, in place.
+  ///
+  /// - Returns: what `body` returns, or `nil` if there is no such value.
+  /// - Throws: as ``value(for:)``.
+  public func withValue<Key: ByteLending, Result>(
+    for key: Key, _ body: (RawSpan) -> Result
+  ) throws(StoreError) -> Result? {
+    try read(key, { body($0.value) }, migrated: { $0.value.withBytes { body($0) } })
+  }
+
+  /// A value with its version, its deadline and its attributes.
+  ///
+  /// - Throws: as ``value(for:)``.
+  public func entry<Key: ByteLending>(for key: Key) throws(StoreError) -> Store.Entry? {
+    try read(key, { Store.Entry($0) }, migrated: { $0 })
+  }
+
+  /// Whether there is a value that can be used.
+  ///
+  /// - Throws: as ``value(for:)``.
+  public func contains<Key: ByteLending>(_ key: Key) throws(StoreError) -> Bool { try version(of: key) != nil }
+
+  /// The version of a key, for ``put(_:for:ifVersion:attributes:derivedFrom:expires:durability:)``.
+  ///
+  /// - Throws: as ``value(for:)``.
+  public func version<Key: ByteLending>(of key: Key) throws(StoreError) -> UInt64? {
+    try read(key, { $0.version }, migrated: { $0.version })
+  }
+
+  /// Visits the entries that can be used, in no order; their keys are those of the store. See ``Store/forEach(_:)``.
+  ///
+  /// - Complexity: all of the store; of a collection in order, only its own: ``forEachKey(in:limit:reversed:_:)``.
+  public func forEach(_ body: (_ key: [UInt8], _ entry: Store.Entry) throws -> Bool) throws {
+    try store.forEach { entry in
+      if !prefix.withBytes({ EncodedAttributes.hasPrefix(entry.key, $0) }) { return true }
+      switch judge(entry.attributes) {
+      case .useless: return true
+      case .useful: return try body(key([UInt8](copying: entry.key)), Store.Entry(entry))
+      case .migrated(let version):
+        guard let migrated = migrated(Store.Entry(entry), [UInt8](copying: entry.key), from: version) else {
+          return true
+        }
+        return try body(key([UInt8](copying: entry.key)), migrated)
+      }
+    }
+  }
+
+  private enum Found<Result> {
+    case result(Result)
+    case useless
+    case old(Store.Entry, SchemaVersion)
+  }
+
+  private func read<Key: ByteLending, Result>(
+    _ key: Key, _ body: (EntryView) -> Result, migrated: (Store.Entry) -> Result
+  ) throws(StoreError) -> Result? {
+    let key = try storeKey(key)
+    let found = try store.withEntry(for: key) { entry -> Found<Result> in
+      switch judge(entry.attributes) {
+      case .useful: .result(body(entry))
+      case .useless: .useless
+      case .migrated(let version): .old(Store.Entry(entry), version)
+      }
+    }
+    switch found {
+    case nil, .useless?: return nil
+    case .result(let result)?: return result
+    case .old(let entry, let version)?: return self.migrated(entry, key, from: version).map(migrated)
+    }
+  }
+
+  /// An entry as it is in the schema of now, which is kept; `nil` if it cannot be.
+  private func migrated(_ old: Store.Entry, _ key: [UInt8], from version: SchemaVersion) -> Store.Entry? {
+    guard let migrate = options.migrate, let schema = options.schema,
+      let value = try? migrate(old.value, version)
+    else { return nil }
+    var attributes = old.attributes
+    attributes[SchemaVersion.attributeName] = .string("\(schema)")
+    let expires = old.deadline.map { Store.Expiry.at(milliseconds: $0) } ?? .never
+    // Who cannot keep it has it all the same.
+    let kept = try? store.put(
+      value, for: key, attributes: attributes, ifVersion: old.version, expires: expires,
+      compression: options.compression)
+    return Store.Entry(
+      value: value, version: kept.flatMap { $0 } ?? old.version, deadline: old.deadline, attributes: attributes)
+  }
+}

@@ -1,0 +1,286 @@
+public import Cairn
+
+/// The collections of a store: parts of it with names, options of their own, and counts.
+///
+/// ```swift
+/// var options = Store.Options()
+/// options.views = [
+///   try Collections([
+///     "profiles": .init(isOrdered: true), "sessions": .init(expires: .after(.seconds(3600))),
+///   ])
+/// ]
+/// let store = try Store.open(at: "users", options: options)
+/// let profiles = try store.collection("profiles")
+/// try profiles.put("Ada", for: "42")           // in the store its key is profiles:42
+/// ```
+///
+/// The entries of a collection are those whose keys begin with its name and a colon, whoever has put them; so all that
+/// a store can do is there for them, too.
+///
+/// Counts and bytes change with each commit. They are kept in a file when the store is closed; otherwise, as after a
+/// crash, they are read from the store, in the background if it is large.
+///
+/// One belongs to one open store at a time, and a store has one at most.
+public final class Collections: StoreView {
+  struct State: Sendable {
+    var totals: [CollectionTotals]
+    var making = ViewMaking()
+    /// Up to this one everything is in it.
+    var sequence: UInt64 = 0
+    var savedSequence: UInt64?
+    /// While it is made: what happens meanwhile, of which some is in what is read; and how much of it was committed.
+    fileprivate var events: [Event] = []
+    fileprivate var committed = 0
+  }
+
+  fileprivate struct Event: Sendable {
+    enum Kind { case add, remove, removeAll }
+
+    let kind: Kind
+    let collection: Int
+    var one = EntryTotal()
+    var deadline: Int64?
+    /// Of its commit.
+    var sequence: UInt64 = 0
+  }
+
+  /// In the order of their prefixes.
+  let names: [String]
+  let prefixes: [[UInt8]]
+  private let options: [Store.Collection.Options]
+  /// The keys of those that are to be in order, if any are.
+  let ordered: OrderedKeys?
+  let state: Guarded<State>
+  private let maker = ViewMaker("Collections")
+
+  /// - Parameter declared: the names, of 1 to ``nameBytes`` bytes without a colon, and what each is to be.
+  /// - Throws: `.invalidOption`.
+  public init(_ declared: [String: Store.Collection.Options]) throws(StoreError) {
+    var all: [(name: String, prefix: [UInt8], options: Store.Collection.Options)] = []
+    for (name, options) in declared {
+      let bytes = Array(name.utf8)
+      guard (1...Self.nameBytes).contains(bytes.count), !bytes.contains(Self.separator) else {
+        throw StoreError(
+          .invalidOption, "a collection's name has 1 to \(Self.nameBytes) bytes without a colon; \"\(name)\" has not")
+      }
+      try options.validate(name)
+      all.append((name, bytes + [Self.separator], options))
+    }
+    all.sort { $0.prefix.lexicographicallyPrecedes($1.prefix) }
+    (names, prefixes, options) = (all.map(\.name), all.map(\.prefix), all.map(\.options))
+    let inOrder = all.filter(\.options.isOrdered).map(\.prefix)
+    ordered = inOrder.isEmpty ? nil : OrderedKeys(prefixes: inOrder)
+    state = Guarded(State(totals: all.map { _ in CollectionTotals() }))
+  }
+
+  /// The longest name, in bytes of its UTF-8.
+  public static let nameBytes = 64
+  private static let separator = UInt8(ascii: ":")
+
+  /// What part of the store has been read; 1 when it is ready. Counts throw `.notReady` before that.
+  public var progress: Double {
+    let own = state.withLock { $0.making.isReady } ? 1 : maker.progress
+    return min(own, ordered?.progress ?? 1)
+  }
+
+  /// Waits until it can be asked, or could not be made.
+  public func ready() async {
+    await maker.ready()
+    await ordered?.ready()
+  }
+
+  /// `nil`: there is none of that name.
+  func options(of name: String) -> (prefix: [UInt8], options: Store.Collection.Options, number: Int)? {
+    names.firstIndex { $0.utf8.elementsEqual(name.utf8) }.map { (prefixes[$0], options[$0], $0) }
+  }
+
+  func total(of collection: Int, at now: Int64) throws(StoreError) -> EntryTotal {
+    while true {
+      try refresh()
+      let total = try state.withLock { (state) throws(StoreError) -> EntryTotal? in
+        if state.making.isStale { return nil }
+        try state.making.checkReady("the collections")
+        state.totals[collection].expire(at: now)
+        return state.totals[collection].total
+      }
+      if let total { return total }
+    }
+  }
+
+  // MARK: As a view
+
+  /// - Throws: `.invalidOption` if it belongs to another store that is still open, or the store has two of them.
+  public func attach(to store: Store) throws(StoreError) {
+    if store.views.count(where: { $0 is Collections }) > 1 {
+      throw StoreError(.invalidOption, "a store has one Collections at most: declare all of them in it")
+    }
+    try maker.attach(to: store)
+    try ordered?.attach(to: store)
+    if load(from: store) { return }
+    begin()
+    maker.make(of: store, store.statistics.liveEntries) { () throws(StoreError) in try self.read(store) }
+  }
+
+  private func begin() {
+    state.withLock { state in
+      state = State(totals: state.totals.map { _ in CollectionTotals() }, making: state.making)
+      state.making.begin()
+    }
+  }
+
+  /// Makes it anew if that is asked for.
+  private func refresh() throws(StoreError) {
+    guard state.withLock({ $0.making.isStale }), let store = maker.store else { return }
+    try maker.alone(with: store) { () throws(StoreError) in
+      while state.withLock({ $0.making.isStale }) {
+        begin()
+        try read(store)
+      }
+    }
+  }
+
+  /// What there was at one moment, and what happened after it.
+  private func read(_ store: Store) throws(StoreError) {
+    var totals = names.map { _ in CollectionTotals() }
+    let sequence: UInt64
+    do throws(StoreError) {
+      let snapshot = try store.snapshot()
+      sequence = snapshot.sequence
+      try maker.read(store, .snapshot(snapshot)) { entry in
+        guard let collection = collection(of: entry.key) else { return }
+        let byteCount = entry.key.byteCount + entry.valueByteCount
+        totals[collection].add(EntryTotal(count: 1, byteCount: byteCount), deadline: entry.deadline)
+      }
+    } catch {
+      state.withLock { state in
+        state.making.fail(error)
+        state.events = []
+      }
+      throw error
+    }
+    // What has expired meanwhile was left out in part.
+    let now = store.now
+    for collection in totals.indices { totals[collection].expire(at: now) }
+    state.withLock { state in
+      for event in state.events where event.sequence > sequence { event.apply(to: &totals) }
+      (state.totals, state.events, state.committed) = (totals, [], 0)
+      state.sequence = max(state.sequence, sequence)
+      state.making.finish()
+    }
+  }
+
+  public func beginCommit(oldestSnapshot: UInt64?) {
+    ordered?.beginCommit(oldestSnapshot: oldestSnapshot)
+    state.lock()
+  }
+
+  public func apply(_ change: borrowing EntryChange) {
+    ordered?.apply(change)
+    switch change.kind {
+    case .put, .remove:
+      guard let collection = collection(of: change.key) else { return }
+      if change.isReplacing {
+        let one = EntryTotal(count: 1, byteCount: change.replacedByteCount)
+        state.value.note(Event(kind: .remove, collection: collection, one: one, deadline: change.replacedDeadline))
+      }
+      if change.kind == .remove { return }
+      let one = EntryTotal(count: 1, byteCount: change.byteCount)
+      state.value.note(Event(kind: .add, collection: collection, one: one, deadline: change.deadline))
+    case .invalidate:
+      let prefix = [UInt8](copying: change.key)
+      for collection in prefixes.indices {
+        if prefixes[collection].starts(with: prefix) {
+          state.value.note(Event(kind: .removeAll, collection: collection))
+        } else if prefix.starts(with: prefixes[collection]) {
+          // How many of its entries that were, nobody knows.
+          state.value.making.ask()
+        }
+      }
+    }
+  }
+
+  public func endCommit(_ sequence: UInt64) {
+    state.value.endCommit(sequence)
+    state.unlock()
+    ordered?.endCommit(sequence)
+  }
+
+  public func reset() {
+    state.withLock { $0.making.ask() }
+    ordered?.reset()
+  }
+
+  // MARK: From one session to the next
+
+  public func save(to files: ViewFiles) {
+    ordered?.save(to: files)
+    let now = files.now
+    let kept = state.withLock { state -> (bytes: [UInt8], sequence: UInt64)? in
+      if !state.making.isReady || state.savedSequence == state.sequence { return nil }
+      for collection in state.totals.indices { state.totals[collection].expire(at: now) }
+      return (CollectionsFile.encode(names, state.totals, sequence: state.sequence), state.sequence)
+    }
+    guard let kept else { return }
+    let isSaved =
+      (try? files.save(CollectionsFile.name, version: CollectionsFile.version) { (output) throws(StoreError) in
+        try output.add(kept.bytes)
+      }) != nil
+    if isSaved { state.withLock { $0.savedSequence = kept.sequence } }
+  }
+
+  /// Returns whether there is a file that says all.
+  private func load(from store: Store) -> Bool {
+    // Set back, the clock lets entries live again that do not count in the file.
+    guard let content = try? store.viewFiles.load(CollectionsFile.name, version: CollectionsFile.version),
+      let file = content.withBytes({ CollectionsFile.decode($0, names) }),
+      file.sequence == store.lastSequence, file.time <= store.now
+    else { return false }
+    state.withLock { state in
+      state = State(totals: file.totals, sequence: file.sequence, savedSequence: file.sequence)
+      state.making.beginWithFile(isWhole: true)
+    }
+    return true
+  }
+
+  /// The one that a key is in.
+  private func collection(of key: RawSpan) -> Int? {
+    var (low, high) = (0, prefixes.count)
+    // No prefix begins with another: the last one that is not behind the key is its own, if any is.
+    while low < high {
+      let middle = (low + high) / 2
+      if prefixes[middle].withBytes({ EncodedAttributes.order($0, key) }) <= 0 {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    guard low > 0, prefixes[low - 1].withBytes({ EncodedAttributes.hasPrefix(key, $0) }) else { return nil }
+    return low - 1
+  }
+}
+
+extension Collections.State {
+  fileprivate mutating func note(_ event: Collections.Event) {
+    if making.isUnderWay {
+      events.append(event)
+    } else if making.isReady {
+      event.apply(to: &totals)
+    }
+  }
+
+  fileprivate mutating func endCommit(_ sequence: UInt64) {
+    self.sequence = max(self.sequence, sequence)
+    for number in committed..<events.count { events[number].sequence = sequence }
+    committed = events.count
+  }
+}
+
+extension Collections.Event {
+  fileprivate func apply(to totals: inout [CollectionTotals]) {
+    switch kind {
+    case .add: totals[collection].add(one, deadline: deadline)
+    case .remove: totals[collection].remove(one, deadline: deadline)
+    case .removeAll: totals[collection].removeAll()
+    }
+  }
+}

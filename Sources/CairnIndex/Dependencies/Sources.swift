@@ -1,0 +1,67 @@
+internal import Cairn
+
+/// What a value is made from: keys of the store, and the versions that they had when they were read.
+///
+/// ```swift
+/// let sources = try store.sources(of: ["user:42", "orders:42"])     // before they are read
+/// let page = render(try store.value(for: "user:42"), try store.value(for: "orders:42"))
+/// try store.put(page, for: "page:42", derivedFrom: sources)
+/// try store.freshValue(for: "page:42")                              // until one of the two changes
+/// ```
+///
+/// They travel with the entry, as the attribute ``attributeName``, a set of tags `key@version`. Whether the entry is
+/// *stale* is asked of the store when it is read: if a source has another version now, has gone, has come where there
+/// was none, or is stale itself. So no change is missed, whoever makes it, however writes and reads come to overlap,
+/// and whatever a crash has left; and a write costs nothing for what depends on it. A stale entry stays until it is
+/// replaced or removed (``Cairn/Store/removeStale(keysIn:)``).
+///
+/// For what is not in the store, such as the version of a model, put it there under a key of its own
+/// (``Cairn/Store/putIfChanged(_:for:durability:)``), and make that a source.
+public struct Sources: Sendable, Equatable {
+  /// By key. 0: there was no such key.
+  private(set) var versions: [String: UInt64] = [:]
+
+  /// Nothing.
+  public init() {}
+
+  public static let attributeName = "@sources"
+  /// The longest key that can be one, in bytes.
+  public static let keyBytes = 234
+
+  /// - Throws: `.invalidAttribute` if a key is no text, or longer than ``keyBytes``.
+  mutating func add(_ key: [UInt8], _ version: UInt64) throws(StoreError) {
+    guard let text = String(validating: key, as: UTF8.self), (1...Self.keyBytes).contains(key.count) else {
+      throw StoreError(
+        .invalidAttribute, "a key that others are made from has to be text of 1 to \(Self.keyBytes) bytes",
+        keyPrefix: Array(key.prefix(32)))
+    }
+    versions[text] = version
+  }
+
+  public var isEmpty: Bool { versions.isEmpty }
+  /// How many keys.
+  public var count: Int { versions.count }
+
+  /// Those of both. Of a key that both have, the older version counts: what was made from that one is not newer.
+  public func merging(_ other: Sources) -> Sources {
+    var result = self
+    result.versions.merge(other.versions) { min($0, $1) }
+    return result
+  }
+
+  var tags: Attributes.Value { .tags(Attributes.Tags(versions.map { "\($0.key)@\($0.value)" })) }
+
+  /// Of the keys in ``tags``, and what is no such tag: nobody knows what that depends on.
+  struct Tag {
+    let key: [UInt8]
+    let version: UInt64
+
+    init?(_ tag: RawSpan) {
+      let tag = [UInt8](copying: tag)
+      guard let sign = tag.lastIndex(of: UInt8(ascii: "@")), sign > 0,
+        let version = UInt64(String(decoding: tag[(sign + 1)...], as: UTF8.self))
+      else { return nil }
+      (key, self.version) = (Array(tag[..<sign]), version)
+    }
+  }
+}
