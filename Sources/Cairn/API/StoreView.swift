@@ -14,6 +14,16 @@ public protocol StoreView: AnyObject, Sendable {
   /// An entry is about to be put with attributes: throws if it must not be. Called by any thread, for attributes that
   /// are not empty; not for what the log has already.
   func check(_ attributes: borrowing EncodedAttributes) throws(StoreError)
+  /// Whether changes have consequences by this view; asked once, when the store is opened.
+  var hasConsequences: Bool { get }
+  /// What has to go in the same commit as some changes, so that nobody ever sees the one without the other, and a crash
+  /// leaves both or none: also what follows from that. Of what is moved or dropped by compaction there is none. Holds
+  /// up all writes, and must not call the store.
+  ///
+  /// - Parameter changes: what is put, removed or invalidated. What goes by a consequence and is put by the commit is
+  ///   there afterwards.
+  /// - Throws: what is thrown to who writes; nothing is written then.
+  func consequences(of changes: [KeySet]) throws(StoreError) -> [Consequence]
   /// A commit, or a group of them, is about to become visible.
   ///
   /// - Parameter oldestSnapshot: the earliest sequence at which anybody still looks; `nil`: only at the newest one.
@@ -73,6 +83,8 @@ public struct EntryChange: ~Escapable {
 
 extension StoreView {
   public func check(_ attributes: borrowing EncodedAttributes) throws(StoreError) {}
+  public var hasConsequences: Bool { false }
+  public func consequences(of changes: [KeySet]) throws(StoreError) -> [Consequence] { [] }
 }
 
 extension Snapshot {

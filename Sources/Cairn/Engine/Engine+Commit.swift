@@ -6,6 +6,7 @@ extension Engine {
   /// Carries out one operation; returns when it is visible and as durable as asked.
   func commit(_ operation: Operation) throws(StoreError) -> Outcome {
     if !alive.isSet || isReadOnly { try checkWritable() }
+    if !consequential.isEmpty { try limitBarriers() }
     // A sync takes longer than that, and is shared by who waits in the queue.
     if !queue.tryTake() && (operation.durability == .disk || !queue.tryTakeSoon()) {
       return try commitInQueue(operation)
@@ -123,7 +124,7 @@ extension Engine {
     }
   }
 
-  private func isStaged(_ key: MemoryView) -> Bool {
+  func isStaged(_ key: MemoryView) -> Bool {
     if staged.count > 1024 { return true }
     let hash = index.hash(key)
     return (0..<staged.count).contains { staged[$0].hash == hash || staged[$0].isBarrier }
@@ -155,7 +156,9 @@ extension Engine {
     if operation.dictionary != 0 && operation.dictionary != log.dictionary?.number { return .repeat }
     if index.unverified.load(ordering: .relaxed) > 0 { try verifyShards(of: operation) }
     if options.spaceLimit != nil { try checkSpace(for: operation) }
-    return operation.readsState ? try decideByState(operation, index.hash(operation.key)) : .proceed
+    let decision = operation.readsState ? try decideByState(operation, index.hash(operation.key)) : .proceed
+    if !consequential.isEmpty { try lookForConsequences(of: operation, decision != .skip) }
+    return decision
   }
 
   /// Before anything is written: what is committed must be publishable.
@@ -175,15 +178,19 @@ extension Engine {
 
   /// Encodes what the operation does.
   private func stage(_ operation: Operation, _ decision: Decision) throws(StoreError) -> Outcome {
+    let batchCount = try alongside.isEmpty ? 1 : stageAlongside(of: operation)
     switch operation.kind {
     case .sync: break
-    case .batch: try stageBatch(operation)
-    case .put, .remove, .invalidate: try stageSingle(operation)
+    case .batch: try stageBatch(operation, isFirst: batchCount > 0)
+    case .put, .remove, .invalidate: try stageSingle(operation, batchCount: batchCount)
     }
     return decision == .proceedOnExpired ? .committedOnExpired : .committed(log.lastSequence)
   }
 
-  func stageSingle(_ operation: Operation) throws(StoreError) {
+  /// - Parameters:
+  ///   - batchCount: as ``StagedOperation/batchCount``.
+  ///   - flags: beside those that it has by itself.
+  func stageSingle(_ operation: Operation, batchCount: Int = 1, flags: UInt16 = 0) throws(StoreError) {
     // While the record is encoded and written, the bucket arrives.
     let hash = index.hash(operation.key)
     index.prefetchBucket(hash)
@@ -191,7 +198,7 @@ extension Engine {
     let fields = operation.deadline == nil ? 0 : 8
     var header = RecordHeader(
       sequence: log.lastSequence + 1, kind: kind,
-      flags: operation.deadline == nil ? 0 : RecordHeader.Flags.expiry, key: operation.key.count,
+      flags: operation.deadline == nil ? flags : flags | RecordHeader.Flags.expiry, key: operation.key.count,
       value: operation.value.count, extension: fields + operation.items.count)
     header.codec = operation.codec
     if operation.dictionary != 0 { header.dictionary = 1 }
@@ -208,7 +215,7 @@ extension Engine {
     staged.append(
       StagedOperation(
         hash: hash, entry: entry(hash, at), key: memory.slice(at + header.keyOffset, operation.key.count),
-        byteCount: byteCount, kind: kind, deadline: operation.deadline ?? .max, batchCount: 1))
+        byteCount: byteCount, kind: kind, deadline: operation.deadline ?? .max, batchCount: batchCount))
   }
 
   private func decideByState(_ operation: Operation, _ hash: UInt64) throws(StoreError) -> Decision {
@@ -227,7 +234,8 @@ extension Engine {
     }
   }
 
-  private func stageBatch(_ operation: Operation) throws(StoreError) {
+  /// - Parameter isFirst: nothing of its commit has been staged before.
+  private func stageBatch(_ operation: Operation, isFirst: Bool) throws(StoreError) {
     let memory = try makeRoom(operation.batch.count)
     let start = log.position
     memory.copy(operation.batch, at: start)
@@ -246,7 +254,7 @@ extension Engine {
         StagedOperation(
           hash: hash, entry: entry(hash, at), key: key, byteCount: header.recordByteCount,
           kind: header.kind, deadline: header.deadline(memory, at: at) ?? .max,
-          batchCount: number == 0 ? operation.batchCount : 0))
+          batchCount: number == 0 && isFirst ? operation.batchCount : 0))
     }
     precondition(log.position == start + operation.batch.count, "a batch's records fill it")
   }

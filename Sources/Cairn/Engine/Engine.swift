@@ -95,6 +95,10 @@ final class Engine: @unchecked Sendable {  // As above.
   let keepRule: VersionBook.Rule
   let keepsVersions: Bool
   let views: [any StoreView]
+  /// Those by which changes have consequences.
+  let consequential: [any StoreView]
+  /// What goes in the commit that is under way before what it is asked for, and whether there is anything.
+  var alongside: [Removal] = []
   /// Operations encoded by the commit that is under way, not yet published.
   let staged = StagedOperations()
 
@@ -124,6 +128,7 @@ final class Engine: @unchecked Sendable {  // As above.
     keepRule = book.rule
     keepsVersions = options.keepVersions > 0 || options.keepVersionsFor != nil
     views = options.views
+    consequential = options.views.filter { $0.hasConsequences }
     catalog = Locked(SegmentCatalog(store: header.identifier))
     barriers = Barriers()
     barrierWord = barriers.reading
