@@ -317,6 +317,28 @@ import Testing
   }
 
   /// What is written while the store is being read in the background is in the end as if it had always been there.
+  /// An entry is put without attributes at any moment while all are being read.
+  @Test func changedWhileRead() throws {
+    for looks in 0..<10 {
+      let directory = TemporaryDirectory()
+      let clock = HookedClock()
+      var options = Store.Options()
+      options.clock = clock
+      var store = try Store.open(at: directory.path("store"), options: options)
+      try store.put("", for: "a", attributes: ["tokens": 1], expires: .after(.seconds(1000)))
+      try store.close()
+      let catcher = StoreCatcher()
+      options.views = [catcher, try IndexedAttributes([.range("tokens", of: .integer)])]
+      clock.afterLooks(looks) { _ = try? catcher.store?.put("", for: "a") }
+      store = try Store.open(at: directory.path("store"), options: options)
+      clock.cancel()
+      let wasChanged = try store.attributes(of: "a") == [:]
+      #expect(try store.count(where: .all) == (wasChanged ? 0 : 1))
+      catcher.letGo()
+      try store.close()
+    }
+  }
+
   @Test func readBesideOthers() async throws {
     let directory = TemporaryDirectory()
     let path = directory.path("store")

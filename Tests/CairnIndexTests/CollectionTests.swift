@@ -171,6 +171,38 @@ import Testing
     try store.close()
   }
 
+  /// What comes at any moment while everything is being counted.
+  @Test func changedWhileCounted() throws {
+    let clock = HookedClock()
+    func open(_ catcher: StoreCatcher = StoreCatcher()) throws -> Store {
+      var options = try options()
+      options.clock = clock
+      options.views = [catcher, try Collections(["a": .init()])]
+      return try Store.open(at: path, options: options)
+    }
+    for looks in 0..<12 {
+      // Put by others, so that all is counted the next time.
+      let other = try Store.open(at: path)
+      try other.invalidateAll()
+      for number in 0..<3 { try other.put("v", for: "a:\(number)", expires: .after(.seconds(1_000_000_000))) }
+      try other.close()
+      let catcher = StoreCatcher()
+      clock.afterLooks(looks) {
+        try? catcher.store?.write { batch in
+          try batch.put("longer", for: "a:1")
+          try batch.remove("a:2")
+          try batch.put("", for: "a:new")
+        }
+      }
+      let store = try open(catcher)
+      clock.cancel()
+      let wasChanged = try store.contains("a:new")
+      #expect(try store.collection("a").statistics() == .init(entries: 3, bytes: wasChanged ? 3 + 1 + 3 + 6 + 5 : 12))
+      catcher.letGo()
+      try store.close()
+    }
+  }
+
   // MARK: Options
 
   @Test func optionsOfACollection() throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import CairnIndex
 
-/// Goal: what rules say goes in the commit of what they were asked for: not before it, not after it, and not without it.
+/// Goal: what rules say goes in the commit of what they were asked for: not before it, not after it, not without it.
 /// Method: rules from key to key, over some rounds; every kind of write; readers beside; logs that are cut anywhere.
 @Suite struct RuleTests {
   private let directory = TemporaryDirectory()

@@ -28,7 +28,7 @@ extension PlantedBug {
     PlantedBug(
       "put-without-attributes-not-noted",
       "What was read before is indexed, though its entry was put without attributes meanwhile.",
-      caughtBy: "IndexedAttributesTests/readBesideOthers",
+      caughtBy: "IndexedAttributesTests/changedWhileRead",
       Edit(
         "CairnAttributes/API/IndexedAttributes.swift", "if change.attributes.isEmpty {",
         "if change.attributes.isEmpty && !PLANTED {")),
@@ -43,7 +43,10 @@ extension PlantedBug {
       caughtBy: "IndexedAttributesTests/randomOperations",
       Edit(
         "CairnAttributes/API/Store+IndexedAttributes.swift", "        state.table.expire(at: now)",
-        "        if !PLANTED { state.table.expire(at: now) }")),
+        "        if !PLANTED { state.table.expire(at: now) }"),
+      Edit(
+        "CairnAttributes/API/Store+IndexedAttributes.swift", "      indexed.expire(at: now)",
+        "      if !PLANTED { indexed.expire(at: now) }")),
     PlantedBug(
       "attributes-of-other-types-taken", "Attributes are put of other types than were declared.",
       caughtBy: "IndexedAttributesTests/whatIsRefused",

@@ -42,5 +42,6 @@ package struct PlantedBug: Sendable {
   }
 
   package static let all: [PlantedBug] =
-    durability + format + recovery + compaction + barriers + attributes + index + memory + views + processes + tools
+    durability + format + recovery + compaction + barriers + attributes + collections + index + memory + views
+    + processes + tools
 }

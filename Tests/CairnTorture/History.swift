@@ -69,6 +69,7 @@ package struct History: Sendable {
       }
     }
     if let objection = try objectionToIndexes(store, expected) { return objection }
+    if let objection = try objectionToCollections(store, expected) { return objection }
     return try objectionToOrder(store, expected.keys)
   }
 

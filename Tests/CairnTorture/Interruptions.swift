@@ -42,13 +42,17 @@ private final class Interruptions: Sendable {
         return
       }
       guard operation.isOfTheLog, store.lastSequence > before else { continue }
-      moments.promise.withLock { $0.make(before + 1, operation.durability) }
-      state.withLock { $0.done.append((before + 1, operation)) }
+      // What goes with it comes before it.
+      let sequence = store.lastSequence
+      moments.promise.withLock { $0.make(sequence, operation.durability) }
+      state.withLock { $0.done.append((sequence, operation)) }
     }
   }
 }
 
 extension Interruptions.Operation {
+  var keys: KeySet { if case .invalidate = kind { .prefix(key) } else { .key(key) } }
+
   var isOfTheLog: Bool {
     switch kind {
     case .put, .remove, .invalidate: true
@@ -111,8 +115,10 @@ extension Lives {
     if let failure { throw failure }
     for (sequence, operation) in done {
       // Compaction may have come before.
-      history.noteMoves(upTo: sequence - 1)
+      let hasConsequences = Self.hasConsequences([operation.keys], store)
+      history.noteMoves(upTo: hasConsequences ? sequence - 2 : sequence - 1)
       var model = history.current
+      noteConsequences(of: [operation.keys], in: &model, store)
       operation.apply(to: &model)
       history.note(model, endsCommit: true)
     }

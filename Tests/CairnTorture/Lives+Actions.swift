@@ -15,6 +15,7 @@ extension Lives {
     case 0..<10:
       guard let key = model.live(at: clock.wallMilliseconds()).keys.min(by: { $0.isBefore($1) })
       else { return }
+      noteConsequences(of: [.key(key)], in: &model, store)
       model.remove(key)
       history.note(model, endsCommit: true)
       try store.remove(key, durability: durability)
@@ -26,6 +27,7 @@ extension Lives {
       let (key, value) = (newKey(), newValue())
       let deadline = clock.wallMilliseconds() + Int64(random.below(3000))
       let attributes = Attributes(telling: value)
+      noteConsequences(of: [.key(key)], in: &model, store)
       model.put(value, for: key, deadline: deadline, attributes: attributes)
       history.note(model, endsCommit: true)
       try store.put(
@@ -55,6 +57,7 @@ extension Lives {
     default:
       let (key, value) = (newKey(), newValue())
       let attributes = Attributes(telling: value)
+      noteConsequences(of: [.key(key)], in: &model, store)
       model.put(value, for: key, attributes: attributes)
       history.note(model, endsCommit: true)
       try store.put(value, for: key, attributes: attributes, durability: durability)
@@ -72,6 +75,7 @@ extension Lives {
       (key: newKey(), value: newValue(), deadline: random.percent(20) ? now + Int64(random.below(3000)) : nil)
     }
     let removed = random.percent(30) ? entries[0].key : nil
+    noteConsequences(of: entries.map { .key($0.key) }, in: &model, store)
     for (number, entry) in entries.enumerated() {
       model.put(entry.value, for: entry.key, deadline: entry.deadline, attributes: Attributes(telling: entry.value))
       history.note(model, endsCommit: number == entries.count - 1 && removed == nil)
@@ -93,6 +97,7 @@ extension Lives {
   /// Where earlier versions are kept, each key is removed by itself, in one batch.
   private mutating func invalidate(_ prefix: [UInt8], in model: inout Model, of store: Store) {
     guard store.keepsVersions else {
+      noteConsequences(of: [.prefix(prefix)], in: &model, store)
       model.invalidate(prefix)
       return history.note(model, endsCommit: true)
     }
@@ -111,6 +116,7 @@ extension Lives {
       let before = history
       var model = history.current
       let (key, value) = (newKey(), newValue())
+      noteConsequences(of: [.key(key)], in: &model, store)
       model.put(value, for: key)
       history.note(model, endsCommit: true)
       do { try store.put(value, for: key, durability: .relaxed) } catch {
@@ -140,6 +146,7 @@ extension Lives {
           before = history
           var model = history.current
           let (key, value) = (newKey(), newValue())
+          noteConsequences(of: [.key(key)], in: &model, store)
           model.put(value, for: key)
           history.note(model, endsCommit: true)
           try store.put(value, for: key, durability: .relaxed)
@@ -147,6 +154,7 @@ extension Lives {
         if let key = history.current.live(at: clock.wallMilliseconds()).keys.min(by: { $0.isBefore($1) }) {
           before = history
           var model = history.current
+          noteConsequences(of: [.key(key)], in: &model, store)
           model.remove(key)
           history.note(model, endsCommit: true)
           try store.remove(key, durability: .relaxed)
@@ -159,11 +167,11 @@ extension Lives {
     }
   }
 
-  mutating func newKey() -> [UInt8] { Array("key-\(random.below(40))".utf8) }
+  mutating func newKey() -> [UInt8] { Array("\(random.percent(80) ? "key" : "yek"):\(random.below(40))".utf8) }
 
   /// Of some keys; seldom of all.
   mutating func newPrefix() -> [UInt8] {
-    random.percent(10) ? [] : Array("key-\(random.below(40))".utf8.prefix(random.percent(10) ? 4 : 5))
+    random.percent(10) ? [] : Array(newKey().prefix(random.percent(10) ? 4 : 5))
   }
 
   mutating func newValue() -> [UInt8] {

@@ -67,6 +67,7 @@ package struct Lives {
     if random.percent(40), let indexed = try? IndexedAttributes([.range("sum", of: .integer), .tags("tags")]) {
       options.views.append(indexed)
     }
+    addCollections(to: &options)
     // All that there is at once, or some of its shards, or each by itself.
     options.copiedAtOnce = [256 << 10, 1 << 10, 1][random.below(3)]
     let numbers = Mutex(SeededRandom(seed: random.next()))

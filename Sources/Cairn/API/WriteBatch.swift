@@ -32,8 +32,8 @@ public struct WriteBatch: ~Copyable {
     }
   }
 
-  /// The same with attributes, and with a compression of its own. Throws `.invalidAttribute`, too, and what a view of the
-  /// store has against them.
+  /// The same with attributes, and with a compression of its own. Throws `.invalidAttribute`, too, and what a view of
+  /// the store has against them.
   public mutating func put<
     Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending & ~Copyable & ~Escapable
   >(

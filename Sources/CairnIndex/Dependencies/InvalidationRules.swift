@@ -1,7 +1,7 @@
 public import Cairn
 
-/// What is invalidated when something changes, by rules of the application: in the same commit, so that nobody ever sees
-/// the change together with what it has made wrong, and a crash leaves both or none.
+/// What is invalidated when something changes, by rules of the application: in the same commit, so that nobody ever
+/// sees the change together with what it has made wrong, and a crash leaves both or none.
 ///
 /// ```swift
 /// let rules = try InvalidationRules([

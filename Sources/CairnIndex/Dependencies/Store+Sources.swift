@@ -16,8 +16,9 @@ extension Store {
 
   /// Gives a key a value that was made from others: see ``Sources``.
   ///
-  /// - Throws: `.dependencyCycle` if the key is among its sources, or among theirs; `.invalidAttribute` if there are too
-  ///   many, or the attributes have one of that name; as ``Store/put(_:for:attributes:expires:compression:durability:)``.
+  /// - Throws: `.dependencyCycle` if the key is among its sources, or among theirs; `.invalidAttribute` if there are
+  ///   too many, or the attributes have one of that name; as
+  ///   ``Store/put(_:for:attributes:expires:compression:durability:)``.
   /// - Complexity: as that, and a lookup for each source and theirs.
   @discardableResult
   public func put<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending>(
@@ -28,8 +29,8 @@ extension Store {
     return try put(value, for: key, attributes: attributes, expires: expires, durability: durability)
   }
 
-  /// The value of a key, if it is as its sources are now; `nil` if it is stale, or not there. What was made from nothing
-  /// is always fresh.
+  /// The value of a key, if it is as its sources are now; `nil` if it is stale, or not there. What was made from
+  /// nothing is always fresh.
   ///
   /// - Throws: as ``Store/value(for:)``.
   /// - Complexity: as that, and a lookup for each source and theirs.
