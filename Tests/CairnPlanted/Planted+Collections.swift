@@ -14,12 +14,10 @@ extension PlantedBug {
         "CairnIndex/Collections/Collections.swift", "case .removeAll: totals[collection].removeAll()",
         "case .removeAll: if !PLANTED { totals[collection].removeAll() }")),
     PlantedBug(
-      "expired-counted-twice", "What has expired is taken off the count again when it is replaced.",
-      caughtBy: "CollectionTests/deadlines",
+      "replaced-entries-counted", "What is replaced in a collection counts as well as what has replaced it.",
+      caughtBy: "CollectionTests/randomOperations",
       Edit(
-        "CairnIndex/Collections/CollectionTotals.swift",
-        "      if deadline <= time { return }\n      ends.remove(one, deadline)",
-        "      if deadline <= time && !PLANTED { return }\n      ends.remove(one, deadline)")),
+        "CairnIndex/Collections/Collections.swift", "if change.isReplacing {", "if change.isReplacing && !PLANTED {")),
     PlantedBug(
       "keys-of-other-collections", "Keys that were kept of some collections are taken for those of others.",
       caughtBy: "CollectionTests/declaredOtherwise",

@@ -75,6 +75,59 @@ func attributes() throws {
   precondition(count == 1 && page.keys == [Array("question:1".utf8)], "one entry")
 }
 
+func collections() throws {
+  var options = Store.Options()
+  options.views = [
+    try Collections([
+      "profiles": .init(isOrdered: true, schema: SchemaVersion(1, 2)) { value, version in
+        version == SchemaVersion(1, 1) ? value + Array("!".utf8) : nil
+      },
+      "sessions": .init(expires: .after(.seconds(3600)), compression: .zstd()),
+    ])
+  ]
+  let store = try Store.open(at: "site", options: options)
+  let profiles = try store.collection("profiles")
+  let sessions = try store.collection("sessions")
+  try profiles.put("Ada", for: "42")
+  try store.write { batch in
+    try batch.put("Grace", for: "43", in: profiles)
+    try batch.put("{}", for: "a token", in: sessions)
+  }
+  let keys = try profiles.keys(in: .prefix("4"))
+  let size = try sessions.statistics()
+  try sessions.drop()
+  precondition(keys.count == 2 && size.entries == 1, "what was put")
+  let left = try sessions.statistics()
+  precondition(left.entries == 0, "dropped")
+}
+
+func sources() throws {
+  let store = try Store.open(at: "pages")
+  try store.put("Ada", for: "user:42")
+  try store.putIfChanged("2026-11", for: "template")
+  let sources = try store.sources(of: ["user:42", "template"])
+  let page = try store.value(for: "user:42")! + Array(" lives here".utf8)
+  try store.put(page, for: "page:42", derivedFrom: sources)
+  let fresh = try store.freshValue(for: "page:42")
+  try store.put("Ada Lovelace", for: "user:42")
+  let stale = try store.isStale("page:42")
+  precondition(fresh == page && stale == true, "until a source changes")
+}
+
+func rules() throws {
+  var options = Store.Options()
+  options.views = [
+    try InvalidationRules([
+      .invalidate(on: .keyWritten("user:*")) { user in [.key("page:" + user.text.dropFirst(5)), .prefix("list:")] }
+    ])
+  ]
+  let store = try Store.open(at: "rules", options: options)
+  try store.put("…", for: "page:42")
+  try store.put("Ada", for: "user:42")
+  let isThere = try store.contains("page:42")
+  precondition(!isThere, "it went with the put")
+}
+
 func invalidate() throws {
   var options = Store.Options()
   options.views = [OrderedKeys()]
@@ -133,6 +186,9 @@ try watched.close()
 try await watching.value
 try keysInOrder()
 try attributes()
+try collections()
+try sources()
+try rules()
 try invalidate()
 try goBack()
 try withStore(backUp)
