@@ -121,9 +121,10 @@ extension Store {
     ///
     /// - Throws: `.emptyKey`.
     public func storeKey<Key: ByteLending>(_ key: Key) throws(StoreError) -> [UInt8] {
-      let key = key.bytes
-      if key.isEmpty { throw StoreError(.emptyKey, "a key must have at least one byte") }
-      return prefix + key
+      try key.withBytes { (key: RawSpan) throws(StoreError) in
+        if key.isEmpty { throw StoreError(.emptyKey, "a key must have at least one byte") }
+        return [UInt8](copying: prefix, key)
+      }
     }
 
     func key(_ storeKey: [UInt8]) -> [UInt8] { Array(storeKey.dropFirst(prefix.count)) }

@@ -56,4 +56,12 @@ extension ByteLending {
 
 extension Array where Element == UInt8 {
   init(copying bytes: RawSpan) { self = unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) } }
+
+  /// One behind the other.
+  init(copying first: [UInt8], _ second: RawSpan) {
+    self.init()
+    reserveCapacity(first.count + second.byteCount)
+    append(contentsOf: first)
+    unsafe second.withUnsafeBytes { unsafe append(contentsOf: $0) }
+  }
 }
