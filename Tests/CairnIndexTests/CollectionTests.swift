@@ -203,6 +203,39 @@ import Testing
     }
   }
 
+  /// Who cannot count says so, and is in nobody's way.
+  @Test func damagedWhileCounted() throws {
+    let clock = HookedClock()
+    for looks in 0..<12 {
+      let path = directory.path("damaged-\(looks)")
+      var options = Store.Options()
+      options.clock = clock
+      options.checkpointInterval = 0
+      var store = try Store.open(at: path, options: options)
+      for number in 0..<4 { try store.put("damage me", for: "a:\(number)", expires: .after(.seconds(1000))) }
+      try store.close()
+      let name = try #require(try FileManager.default.contentsOfDirectory(atPath: path).first { $0.hasSuffix(".log") })
+      let file = URL(fileURLWithPath: path + "/" + name)
+      var bytes = try Data(contentsOf: file)
+      // All but the last one, which the checkpoint is compared with.
+      for _ in 0..<3 {
+        let range = try #require(bytes.range(of: Data("damage me".utf8)))
+        bytes[range.lowerBound] = 0x20
+      }
+      try bytes.write(to: file)
+      let catcher = StoreCatcher()
+      clock.afterLooks(looks) { _ = try? catcher.store?.put("", for: "a:new") }
+      options.views = [catcher, try Collections(["a": .init()])]
+      store = try Store.open(at: path, options: options)
+      clock.cancel()
+      for number in 0..<3 { try store.put("", for: "a:more-\(number)") }
+      let error = #expect(throws: StoreError.self) { try store.collection("a").statistics() }
+      #expect(error?.code == .damaged)
+      catcher.letGo()
+      try store.close()
+    }
+  }
+
   // MARK: Options
 
   @Test func optionsOfACollection() throws {

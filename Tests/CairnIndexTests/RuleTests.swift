@@ -116,6 +116,50 @@ import Testing
     try store.close()
   }
 
+  @Test func mapped() throws {
+    let store = try open([
+      .invalidate(on: .keyWritten("user:*")) { user in [user.mapped(from: "user:", to: "page:")] }
+    ])
+    for (prefix, left) in [
+      ("user:1", ["page:2", "user:2"]), ("user:", []), ("us", []), ("", []), ("page", ["user:1", "user:2"]),
+    ] {
+      for key in ["user:1", "user:2", "page:1", "page:2"] { try store.put("", for: key) }
+      try store.invalidate(prefix: prefix)
+      #expect(try keys(store) == left, "\(prefix)")
+    }
+    try store.put("", for: "page:1")
+    try store.put("", for: "user:1")
+    #expect(try keys(store) == ["user:1", "user:2"])
+    try store.close()
+    // One of them knows of all rules.
+    var options = Store.Options()
+    options.views = [try InvalidationRules([]), try InvalidationRules([])]
+    #expect(throws: StoreError.self) { try Store.open(at: path, options: options) }
+  }
+
+  /// What goes with a put counts against the limit of the directory, too.
+  @Test func spaceLimit() throws {
+    var options = Store.Options()
+    options.spaceLimit = 2 << 20
+    let all = (0..<8000).map { InvalidationRules.Dependent.key("page:\($0)") }
+    options.views = [try InvalidationRules([.invalidate(on: .keyWritten("site")) { _ in all }])]
+    let store = try Store.open(at: path, options: options)
+    var filled = 0
+    while filled < 8000, (try? store.put([UInt8](repeating: 1, count: 60), for: "page:\(filled)")) != nil {
+      filled += 1
+    }
+    func size() throws -> Int {
+      try FileManager.default.contentsOfDirectory(atPath: path).reduce(0) { sum, name in
+        let attributes = try FileManager.default.attributesOfItem(atPath: path + "/" + name)
+        return sum + (attributes[.size] as? Int ?? 0)
+      }
+    }
+    let isDone = (try? store.put("", for: "site")) != nil
+    #expect(try size() <= 2 << 20)
+    #expect(try store.contains("page:0") == !isDone && filled > 1000)
+    try store.close()
+  }
+
   @Test func limits() throws {
     let store = try open([
       .invalidate(on: .keyWritten("endless*")) { change in [.key(change.text + "+")] },
@@ -138,6 +182,8 @@ import Testing
     #expect(error?.code == .batchTooLarge)
     #expect(try store.contains("stays"))
     try store.put("", for: "some")
+    // Records have heads.
+    #expect(throws: StoreError.self) { try store.put(Array(large.dropLast(60)), for: "large") }
     try store.put(Array(large.dropLast(1000)), for: "large")
     #expect(try keys(store) == ["large", "some"])
     #expect(throws: StoreError.self) { try InvalidationRules([.invalidate(on: .keyWritten("[")) { _ in [] }]) }

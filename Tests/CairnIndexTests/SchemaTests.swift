@@ -12,7 +12,7 @@ import Testing
 
   private func open(
     _ schema: SchemaVersion?, access: Store.Options.Access = .createIfMissing,
-    migrate: (@Sendable ([UInt8], SchemaVersion) throws -> [UInt8]?)? = nil
+    migrate: (@Sendable ([UInt8], SchemaVersion?) -> [UInt8]?)? = nil
   ) throws -> Store {
     var options = Store.Options()
     options.access = access
@@ -27,7 +27,7 @@ import Testing
     try store.collection("c").put("one", for: "a", attributes: ["x": 1])
     try store.write { batch in try batch.put("one", for: "b", in: store.collection("c")) }
     #expect(try store.attributes(of: "c:a") == ["x": 1, "@schema": "1.2"])
-    #expect(try store.collection("c").entry(for: "b")?.attributes == ["@schema": "1.2"])
+    #expect(try store.collection("c").entry(for: "a")?.attributes == ["x": 1])
     try store.close()
     // (declared, whether what 1.2 has written can be used)
     for (schema, isThere) in [
@@ -79,18 +79,18 @@ import Testing
   @Test func migration() throws {
     var store = try open(SchemaVersion(1, 0))
     let deadline = store.now + 1_000_000
-    for key in ["a", "b", "none", "throws", "kept"] {
+    try store.put("old, of no schema", for: "c:noschema")
+    for key in ["a", "b", "none", "kept"] {
       try store.collection("c").put(
         "old \(key)", for: key, attributes: ["x": 1], expires: .at(milliseconds: deadline))
     }
     try store.close()
     let calls = Calls()
-    let migrate: @Sendable ([UInt8], SchemaVersion) throws -> [UInt8]? = { value, version in
-      #expect(version == SchemaVersion(1, 0))
+    let migrate: @Sendable ([UInt8], SchemaVersion?) -> [UInt8]? = { value, version in
       calls.add()
       let text = String(decoding: value, as: UTF8.self)
+      #expect(version == (text == "old, of no schema" ? nil : SchemaVersion(1, 0)))
       if text == "old none" { return nil }
-      if text == "old throws" { throw StoreError(.system, "cannot be") }
       return Array("new \(text.dropFirst(4))".utf8)
     }
     // Where nothing can be kept, each read migrates.
@@ -105,19 +105,25 @@ import Testing
     let entry = try #require(try collection.entry(for: "a"))
     #expect(
       text(entry.value) == "new a" && entry.deadline == deadline && entry.version > old
-        && entry.attributes == ["x": 1, "@schema": "1.2"])
-    #expect(try store.entry(for: "c:a") == entry && collection.version(of: "a") == entry.version)
+        && entry.attributes == ["x": 1])
+    #expect(try store.attributes(of: "c:a") == ["x": 1, "@schema": "1.2"])
+    #expect(try collection.version(of: "a") == entry.version && collection.entry(for: "a") == entry)
     #expect(calls.count == 3, "once")
     #expect(try (collection.withValue(for: "b") { $0.byteCount }) == 5 && calls.count == 4)
-    for key in ["none", "throws"] { #expect(try collection.value(for: key) == nil && store.contains("c:\(key)")) }
+    #expect(try collection.value(for: "none") == nil && !collection.contains("none") && store.contains("c:none"))
     var seen: [String: String] = [:]
     try collection.forEach { key, entry in
       seen[String(decoding: key, as: UTF8.self)] = String(decoding: entry.value, as: UTF8.self)
       return true
     }
-    #expect(seen == ["a": "new a", "b": "new b", "kept": "new kept"])
+    #expect(seen == ["a": "new a", "b": "new b", "kept": "new kept", "noschema": "new  of no schema"])
     #expect(text(try store.value(for: "c:kept")) == "new kept")
     #expect(try collection.statistics().entries == 5)
+    #expect(try collection.removeStale() == 1 && collection.statistics().entries == 4)
+    try store.close()
+    // What a later program has written stays.
+    store = try open(SchemaVersion(1, 1))
+    #expect(try store.collection("c").removeStale() == 0 && !store.collection("c").contains("a"))
     try store.close()
   }
 

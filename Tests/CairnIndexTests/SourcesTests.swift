@@ -87,6 +87,39 @@ import Testing
     try store.close()
   }
 
+  @Test func putTogether() throws {
+    let store = try open()
+    // What is made of what a key had, and of its absence, or of two versions of it, is nothing to rely on.
+    try store.put("1", for: "user")
+    let first = try store.sources(of: ["user"])
+    try store.remove("user")
+    let none = try store.sources(of: ["user"])
+    for sources in [first.merging(none), none.merging(first)] {
+      try store.put("", for: "page", derivedFrom: sources)
+      #expect(try !isFresh(store))
+    }
+    try store.put("", for: "page", derivedFrom: none.merging(none))
+    #expect(try isFresh(store))
+    // Texts that mean the same, and are other keys.
+    let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+    try store.put("", for: composed)
+    let both = try store.sources(of: [composed, decomposed])
+    #expect(both.count == 2)
+    try store.put("", for: "page", derivedFrom: both)
+    #expect(try isFresh(store))
+    try store.put("", for: decomposed)
+    #expect(try !isFresh(store))
+    // Keys of a collection.
+    let collection = try store.collection("c")
+    try collection.put("", for: "a")
+    let mixed = try collection.sources(of: ["a"]).merging(store.sources(of: [composed]))
+    try collection.put("", for: "b", derivedFrom: mixed)
+    #expect(try collection.contains("b"))
+    try collection.put("", for: "a")
+    #expect(try !collection.contains("b"))
+    try store.close()
+  }
+
   @Test func collections() throws {
     let store = try open()
     let collection = try store.collection("c")

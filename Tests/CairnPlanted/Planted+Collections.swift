@@ -29,8 +29,8 @@ extension PlantedBug {
       "later-minor-version-read", "Values of a later version of the schema are taken for those of this one.",
       caughtBy: "SchemaTests/versions",
       Edit(
-        "CairnIndex/Collections/Store+Collection.swift", "version <= schema else {",
-        "PLANTED || version <= schema else {")),
+        "CairnIndex/Collections/Store+Collection.swift", "version > schema { return .later }",
+        "version > schema { return PLANTED ? .useful : .later }")),
     PlantedBug(
       "sources-of-sources-not-asked", "An entry counts as fresh though what it was made from is stale.",
       caughtBy: "SourcesTests/randomGraphs",

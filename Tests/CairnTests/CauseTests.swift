@@ -124,6 +124,27 @@ import Testing
     try store.close()
   }
 
+  @Test func spaceLimit() throws {
+    let clock = ManualClock()
+    var options = options(clock)
+    options.spaceLimit = 2 << 20
+    let store = try Store.open(at: path, options: options)
+    var count = 0
+    while (try? store.put([UInt8](repeating: 1, count: 10), for: "\(count)", expires: .after(.seconds(1)))) != nil {
+      count += 1
+    }
+    clock.advance(1000)
+    // Where there is no room, compaction makes some, and removes what has expired as well.
+    #expect(try store.removeExpired() <= count && count > 5000 && store.statistics.liveEntries == 0)
+    let size = try FileManager.default.contentsOfDirectory(atPath: path).reduce(0) { sum, name in
+      let attributes = try FileManager.default.attributesOfItem(atPath: path + "/" + name)
+      return sum + (attributes[.size] as? Int ?? 0)
+    }
+    #expect(size <= 2 << 20)
+    try store.put("", for: "a")
+    try store.close()
+  }
+
   @Test func compactionSaysThatItHasExpired() throws {
     let clock = ManualClock()
     let store = try Store.open(at: path, options: options(clock))

@@ -118,7 +118,9 @@ func rules() throws {
   var options = Store.Options()
   options.views = [
     try InvalidationRules([
-      .invalidate(on: .keyWritten("user:*")) { user in [.key("page:" + user.text.dropFirst(5)), .prefix("list:")] }
+      .invalidate(on: .keyWritten("user:*")) { user in
+        [user.mapped(from: "user:", to: "page:"), .prefix("list:")]
+      }
     ])
   ]
   let store = try Store.open(at: "rules", options: options)

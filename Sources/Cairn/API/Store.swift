@@ -35,7 +35,7 @@ public final class Store: Sendable {
   ///
   /// - Throws: what could not be written, now or earlier in the background. The store is closed all the same.
   public func close() throws(StoreError) {
-    if engine.alive.isSet { engine.saveViews() }
+    if engine.alive.isSet { engine.saveViews(isClosing: true) }
     try engine.close()
   }
 

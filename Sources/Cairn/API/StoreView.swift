@@ -16,13 +16,15 @@ public protocol StoreView: AnyObject, Sendable {
   func check(_ attributes: borrowing EncodedAttributes) throws(StoreError)
   /// Whether changes have consequences by this view; asked once, when the store is opened.
   var hasConsequences: Bool { get }
-  /// What has to go in the same commit as some changes, so that nobody ever sees the one without the other, and a crash
-  /// leaves both or none: also what follows from that. Of what is moved or dropped by compaction there is none. Holds
-  /// up all writes, and must not call the store.
+  /// What has to go in the same commit as some changes: nobody ever sees it together with these, and a crash leaves
+  /// both or none. A prefix may be seen to have gone a moment before the rest. Also what follows from that has to be
+  /// told: of several views, none is asked for what another has told. Of what is moved or dropped by compaction there
+  /// is none. Holds up all writes, and must not call the store.
   ///
   /// - Parameter changes: what is put, removed or invalidated. What goes by a consequence and is put by the commit is
   ///   there afterwards.
-  /// - Throws: what is thrown to who writes; nothing is written then.
+  /// - Throws: what is thrown to who writes; nothing is written then. Nor is it if there are more than 16 prefixes, or
+  ///   if all of it, with the changes, takes more than ``Store/Limits/batchBytes`` (`.batchTooLarge`).
   func consequences(of changes: [KeySet]) throws(StoreError) -> [Consequence]
   /// A commit, or a group of them, is about to become visible.
   ///
@@ -108,9 +110,9 @@ extension Store {
 
 extension Engine {
   /// Beside a checkpoint. What a view cannot keep costs time at the next opening, and nothing else.
-  func saveViews() {
+  func saveViews(isClosing: Bool = false) {
     if isReadOnly { return }
-    let files = ViewFiles(engine: self)
+    let files = ViewFiles(engine: self, isClosing: isClosing)
     for view in views { view.save(to: files) }
   }
 }

@@ -76,6 +76,8 @@ public final class ViewContent: Sendable {
 /// Where views keep something from one session to the next: files of their store.
 public struct ViewFiles: Sendable {
   let engine: Engine
+  /// Whether the store is about to be closed: what is only worth something if nothing comes after it is kept then.
+  public let isClosing: Bool
 
   /// As ``Store/now``.
   public var now: Int64 { engine.clock.now() }
@@ -114,7 +116,7 @@ public struct ViewFiles: Sendable {
 
 extension Store {
   /// Where its views keep something.
-  public var viewFiles: ViewFiles { ViewFiles(engine: engine) }
+  public var viewFiles: ViewFiles { ViewFiles(engine: engine, isClosing: false) }
 }
 
 extension Engine {

@@ -30,8 +30,8 @@ extension Engine {
     return list.hides(record.key, version: record.version)
   }
 
-  /// With the turn: from now on readers do not see what it hides. (Within a batch, which nobody writes, a moment before
-  /// the rest of that.)
+  /// With the turn: from now on readers do not see what it hides. Within a batch, a moment before the rest of
+  /// that: who has to go is never seen with what has made it wrong.
   func publishBarrier(_ operation: StagedOperation) {
     removeBytes.add(Int64(operation.byteCount), at: HashIndex.Entry.slot(operation.entry))
     // A follower meets what was moved too, and has met it before.

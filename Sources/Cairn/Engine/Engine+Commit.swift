@@ -93,7 +93,9 @@ extension Engine {
     _ followers: inout [(request: CommitRequest, outcome: Outcome)], _ durability: inout Store.Durability
   ) throws(StoreError) {
     // Bounded, so that who leads does not work for others for ever.
-    while followers.count < 256 && log.position - flushedOffset < 1 << 20 {
+    // What goes with each may be many barriers.
+    let most = consequential.isEmpty ? 256 : 16
+    while followers.count < most && log.position - flushedOffset < 1 << 20 {
       let next = queue.next { request in
         // A condition is decided by what is published: it waits for its key's commit in this group.
         let operation = request.operation!
@@ -155,9 +157,9 @@ extension Engine {
     // segment.
     if operation.dictionary != 0 && operation.dictionary != log.dictionary?.number { return .repeat }
     if index.unverified.load(ordering: .relaxed) > 0 { try verifyShards(of: operation) }
-    if options.spaceLimit != nil { try checkSpace(for: operation) }
     let decision = operation.readsState ? try decideByState(operation, index.hash(operation.key)) : .proceed
     if !consequential.isEmpty { try lookForConsequences(of: operation, decision != .skip) }
+    if options.spaceLimit != nil { try checkSpace(for: operation) }
     return decision
   }
 

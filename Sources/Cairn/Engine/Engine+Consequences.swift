@@ -23,7 +23,7 @@ extension Engine {
     let changes = isHappening ? changes(of: operation) : []
     if changes.isEmpty { return }
     var (prefixes, seen): (Int, Set<KeySet>) = (0, [])
-    var byteCount = operation.kind == .batch ? operation.batch.count : operation.key.count + operation.value.count
+    var byteCount = recordByteCount(of: operation)
     for view in consequential {
       for consequence in try view.consequences(of: changes) where seen.insert(consequence.keys).inserted {
         guard let removal = try removal(consequence) else { continue }
@@ -39,6 +39,17 @@ extension Engine {
         .batchTooLarge,
         "what goes with a commit is at most \(Self.prefixesMax) prefixes, and together with it "
           + "\(Store.Limits.batchBytes) bytes")
+    }
+  }
+
+  private func recordByteCount(of operation: Operation) -> Int {
+    switch operation.kind {
+    case .sync: 0
+    case .batch: operation.batch.count
+    case .put, .remove, .invalidate:
+      RecordHeader.byteCount(
+        key: operation.key.count, value: operation.value.count,
+        extension: operation.items.count + (operation.deadline == nil ? 0 : 8))
     }
   }
 
@@ -88,14 +99,9 @@ extension Engine {
   /// (``StagedOperation/batchCount``).
   func stageAlongside(of operation: Operation) throws(StoreError) -> Int {
     let own = operation.kind == .batch ? operation.batchCount : 1
-    let ownBytes =
-      operation.kind == .batch
-      ? operation.batch.count
-      : RecordHeader.byteCount(
-        key: operation.key.count, value: operation.value.count,
-        extension: operation.items.count + (operation.deadline == nil ? 0 : 8))
+    defer { alongside.removeAll() }
     // All of them in one segment.
-    _ = try makeRoom(ownBytes + alongside.reduce(0) { $0 + $1.byteCount })
+    _ = try makeRoom(recordByteCount(of: operation) + alongside.reduce(0) { $0 + $1.byteCount })
     for (number, removal) in alongside.enumerated() {
       try removal.key.withBytes { (key: RawSpan) throws(StoreError) in
         try removal.items.withBytes { (items: RawSpan) throws(StoreError) in

@@ -15,7 +15,14 @@ extension Engine {
       let expired = try expired(in: shard)
       for start in stride(from: 0, to: expired.count, by: Self.expiredInTurn) {
         let some = expired[start..<min(start + Self.expiredInTurn, expired.count)]
-        try inTurnOfOpenStore { () throws(StoreError) in count += try removeExpired(some) }
+        while true {
+          do throws(StoreError) {
+            try inTurnOfOpenStore { () throws(StoreError) in try removeExpired(some, &count) }
+            break
+          } catch {
+            guard error.code == .spaceLimit, try makeSpace() else { throw error }
+          }
+        }
       }
     }
     return count
@@ -48,7 +55,7 @@ extension Engine {
   }
 
   /// With the turn: removes those that are still there. Time does not go back, so what has expired has.
-  private func removeExpired(_ entries: ArraySlice<ExpiredEntry>) throws(StoreError) -> Int {
+  private func removeExpired(_ entries: ArraySlice<ExpiredEntry>, _ count: inout Int) throws(StoreError) {
     let slot = gate.enter()
     defer { slot.leave() }
     staged.removeAll()
@@ -58,22 +65,27 @@ extension Engine {
       }
       try write(.relaxed)
     } catch {
-      // What is staged already is whole.
-      if log.hasNoRoom { publish() }
+      // What is staged already is whole, where there was no room for more.
+      if error.code == .spaceLimit { log.hasNoRoom = true }
+      if log.hasNoRoom {
+        publish()
+        count += staged.count
+      }
       throw error
     }
     publish()
     flushLater()
-    return staged.count
+    count += staged.count
   }
 
   private func stageRemoval(ofExpired entry: UInt64) throws(StoreError) {
-    guard let record = index.record(entry, verifying: true) else { return }
+    guard let record = index.record(entry, verifying: true), isExpired(record) else { return }
     try CauseItem.expired.withBytes { (items: RawSpan) throws(StoreError) in
-      try stageSingle(
-        Operation(
-          kind: .remove, key: record.key, value: .empty, deadline: nil, items: MemoryView(items), condition: .none,
-          batch: .empty, batchCount: 0, durability: .relaxed))
+      let operation = Operation(
+        kind: .remove, key: record.key, value: .empty, deadline: nil, items: MemoryView(items), condition: .none,
+        batch: .empty, batchCount: 0, durability: .relaxed)
+      if options.spaceLimit != nil { try checkSpace(for: operation) }
+      try stageSingle(operation)
     }
   }
 }

@@ -25,14 +25,15 @@ extension Engine {
     return spaceUsed() - limit + limit / 8 + 2 * options.segmentBytes
   }
 
-  /// With the turn: whether an operation's records may take the space that they need.
+  /// With the turn: whether an operation's records may take the space that they need, and what goes with it.
   func checkSpace(for operation: Operation) throws(StoreError) {
-    let byteCount: Int
+    var byteCount: Int
     switch operation.kind {
     case .sync: return
     case .batch: byteCount = operation.batch.count
     case .put, .remove, .invalidate: byteCount = operation.key.count + operation.value.count + 64
     }
+    for removal in alongside { byteCount += removal.byteCount }
     let end = log.position + byteCount + Self.sealBytes
     guard let limit = options.spaceLimit, end > log.reserved || end > log.memory.count else { return }
     // Two segments are left for what compaction moves, one of them for removes too.

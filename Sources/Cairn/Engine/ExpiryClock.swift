@@ -42,12 +42,16 @@ final class ExpiryClock: Sendable {
   /// The clock has been set, or has drifted by a millisecond.
   @inline(never)
   private func take(_ seen: Int64) -> Int64 {
-    let (before, largest) = offset.max(seen, ordering: .relaxed)
+    // Nothing is written while it stays behind: others look, too.
+    let known = offset.load(ordering: .relaxed)
+    let (before, largest) = seen > known ? offset.max(seen, ordering: .relaxed) : (known, known)
     if seen.saturatingSubtract(before) >= Self.leastSetting { timesForward.add(1, ordering: .relaxed) }
     var isBehindNow = largest.saturatingSubtract(seen) >= Self.leastSetting
     // Who was held up looks again.
     if isBehindNow { isBehindNow = largest.saturatingSubtract(look().difference) >= Self.leastSetting }
-    if isBehind.exchange(isBehindNow, ordering: .relaxed) != isBehindNow && isBehindNow {
+    if isBehind.load(ordering: .relaxed) != isBehindNow,
+      isBehind.exchange(isBehindNow, ordering: .relaxed) != isBehindNow, isBehindNow
+    {
       timesBack.add(1, ordering: .relaxed)
     }
     return largest

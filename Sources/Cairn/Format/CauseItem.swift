@@ -23,9 +23,9 @@ package enum CauseItem {
 
   private static func item(_ code: UInt8, _ text: String) -> [UInt8] {
     // Not in the middle of a character.
-    var text = Substring(text)
-    while text.utf8.count > 255 { text = text.dropLast(max(1, (text.utf8.count - 255) / 16)) }
-    var item = [type, 0, code, UInt8(text.utf8.count)] + text.utf8
+    var bytes = Array(text.utf8.prefix(255))
+    while String(validating: bytes, as: UTF8.self) == nil { bytes.removeLast() }
+    var item = [type, 0, code, UInt8(bytes.count)] + bytes
     item.append(contentsOf: repeatElement(0, count: -item.count & 7))
     item[1] = UInt8(item.count / 8)
     return item

@@ -19,23 +19,30 @@ extension Store.Collection {
     try read(key, { body($0.value) }, migrated: { $0.value.withBytes { body($0) } })
   }
 
-  /// A value with its version, its deadline and its attributes.
+  /// A value with its version, its deadline and the attributes that it was put with.
   ///
   /// - Throws: as ``value(for:)``.
   public func entry<Key: ByteLending>(for key: Key) throws(StoreError) -> Store.Entry? {
-    try read(key, { Store.Entry($0) }, migrated: { $0 })
+    try read(key, { Store.Entry($0) }, migrated: { $0 })?.withoutOwnAttributes
   }
 
   /// Whether there is a value that can be used.
   ///
   /// - Throws: as ``value(for:)``.
+  /// - Complexity: as that, but nothing is decompressed that need not be migrated.
   public func contains<Key: ByteLending>(_ key: Key) throws(StoreError) -> Bool { try version(of: key) != nil }
 
-  /// The version of a key, for ``put(_:for:ifVersion:attributes:derivedFrom:expires:durability:)``.
+  /// The version of a key, for ``put(_:for:attributes:derivedFrom:ifVersion:expires:durability:)``.
   ///
   /// - Throws: as ``value(for:)``.
+  /// - Complexity: as ``contains(_:)``.
   public func version<Key: ByteLending>(of key: Key) throws(StoreError) -> UInt64? {
-    try read(key, { $0.version }, migrated: { $0.version })
+    let found = try store.withEntry(for: storeKey(key), withValue: false) { ($0.version, judge($0.attributes)) }
+    switch found {
+    case (let version, .useful)?: return version
+    case (_, .migrated)?: return try entry(for: key)?.version
+    default: return nil
+    }
   }
 
   /// Visits the entries that can be used, in no order; their keys are those of the store. See ``Store/forEach(_:)``.
@@ -45,13 +52,13 @@ extension Store.Collection {
     try store.forEach { entry in
       if !prefix.withBytes({ EncodedAttributes.hasPrefix(entry.key, $0) }) { return true }
       switch judge(entry.attributes) {
-      case .useless: return true
-      case .useful: return try body(key([UInt8](copying: entry.key)), Store.Entry(entry))
+      case .earlier, .later, .stale: return true
+      case .useful: return try body(key([UInt8](copying: entry.key)), Store.Entry(entry).withoutOwnAttributes)
       case .migrated(let version):
         guard let migrated = migrated(Store.Entry(entry), [UInt8](copying: entry.key), from: version) else {
           return true
         }
-        return try body(key([UInt8](copying: entry.key)), migrated)
+        return try body(key([UInt8](copying: entry.key)), migrated.withoutOwnAttributes)
       }
     }
   }
@@ -59,7 +66,7 @@ extension Store.Collection {
   private enum Found<Result> {
     case result(Result)
     case useless
-    case old(Store.Entry, SchemaVersion)
+    case old(Store.Entry, SchemaVersion?)
   }
 
   private func read<Key: ByteLending, Result>(
@@ -69,7 +76,7 @@ extension Store.Collection {
     let found = try store.withEntry(for: key) { entry -> Found<Result> in
       switch judge(entry.attributes) {
       case .useful: .result(body(entry))
-      case .useless: .useless
+      case .earlier, .later, .stale: .useless
       case .migrated(let version): .old(Store.Entry(entry), version)
       }
     }
@@ -81,10 +88,8 @@ extension Store.Collection {
   }
 
   /// An entry as it is in the schema of now, which is kept; `nil` if it cannot be.
-  private func migrated(_ old: Store.Entry, _ key: [UInt8], from version: SchemaVersion) -> Store.Entry? {
-    guard let migrate = options.migrate, let schema = options.schema,
-      let value = try? migrate(old.value, version)
-    else { return nil }
+  private func migrated(_ old: Store.Entry, _ key: [UInt8], from version: SchemaVersion?) -> Store.Entry? {
+    guard let schema = options.schema, let value = options.migrate?(old.value, version) else { return nil }
     var attributes = old.attributes
     attributes[SchemaVersion.attributeName] = .string("\(schema)")
     let expires = old.deadline.map { Store.Expiry.at(milliseconds: $0) } ?? .never
@@ -94,5 +99,14 @@ extension Store.Collection {
       compression: options.compression)
     return Store.Entry(
       value: value, version: kept.flatMap { $0 } ?? old.version, deadline: old.deadline, attributes: attributes)
+  }
+}
+
+extension Store.Entry {
+  /// As it was put into a collection.
+  fileprivate var withoutOwnAttributes: Store.Entry {
+    var attributes = attributes
+    (attributes[SchemaVersion.attributeName], attributes[Sources.attributeName]) = (nil, nil)
+    return Store.Entry(value: value, version: version, deadline: deadline, attributes: attributes)
   }
 }

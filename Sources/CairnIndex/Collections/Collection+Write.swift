@@ -53,8 +53,8 @@ extension Store.Collection {
   /// - Throws: as ``put(_:for:attributes:derivedFrom:expires:durability:)``.
   @discardableResult
   public func put<Value: ByteLending & ~Copyable & ~Escapable, Key: ByteLending>(
-    _ value: borrowing Value, for key: Key, ifVersion version: UInt64, attributes: Attributes = [:],
-    derivedFrom sources: Sources = Sources(), expires: Store.Expiry? = nil, durability: Store.Durability? = nil
+    _ value: borrowing Value, for key: Key, attributes: Attributes = [:], derivedFrom sources: Sources = Sources(),
+    ifVersion version: UInt64, expires: Store.Expiry? = nil, durability: Store.Durability? = nil
   ) throws(StoreError) -> UInt64? {
     let key = try storeKey(key)
     return try store.put(

@@ -12,7 +12,7 @@ enum CollectionsFile {
   static func encode(_ names: [String], _ totals: [CollectionTotals], sequence: UInt64) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.append(number: sequence)
-    bytes.append(number: UInt64(bitPattern: totals.map(\.time).min() ?? .min))
+    bytes.append(number: UInt64(bitPattern: totals.map(\.time).max() ?? .min))
     bytes.append(number: UInt64(names.count))
     for (name, total) in zip(names, totals) {
       bytes.append(number: UInt64(name.utf8.count))

@@ -36,12 +36,9 @@ struct CollectionTotals: Equatable, Sendable {
     total += one
   }
 
-  /// One that was added.
+  /// One that was added; what has ended has been taken off before.
   mutating func remove(_ one: EntryTotal, deadline: Int64?) {
-    if let deadline {
-      if deadline <= time { return }
-      ends.remove(one, deadline)
-    }
+    if let deadline, deadline <= time || !ends.remove(one, deadline) { return }
     total -= one
   }
 
@@ -67,12 +64,14 @@ struct DeadlineTotals: Equatable, Sendable {
     totals[deadline, default: EntryTotal()] += one
   }
 
-  mutating func remove(_ one: EntryTotal, _ deadline: Int64) {
-    guard var total = totals[deadline] else { return }
+  /// Returns whether it was there.
+  mutating func remove(_ one: EntryTotal, _ deadline: Int64) -> Bool {
+    guard var total = totals[deadline] else { return false }
     total -= one
     totals[deadline] = total.count == 0 ? nil : total
     // What is changed all the time must not fill memory until its time comes.
     if heap.count > 2 * totals.count + 64 { heap = totals.keys.sorted() }
+    return true
   }
 
   /// Takes those out that have ended, and returns their total.

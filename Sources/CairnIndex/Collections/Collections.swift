@@ -18,7 +18,8 @@ public import Cairn
 /// a store can do is there for them, too.
 ///
 /// Counts and bytes change with each commit. They are kept in a file when the store is closed; otherwise, as after a
-/// crash, they are read from the store, in the background if it is large.
+/// crash, they are read from the store, in the background if it is large. They take some 60 bytes of memory for each
+/// millisecond in which entries are to end, and, while they are read, as much for each change that comes meanwhile.
 ///
 /// One belongs to one open store at a time, and a store has one at most.
 public final class Collections: StoreView {
@@ -28,9 +29,14 @@ public final class Collections: StoreView {
     /// Up to this one everything is in it.
     var sequence: UInt64 = 0
     var savedSequence: UInt64?
-    /// While it is made: what happens meanwhile, of which some is in what is read; and how much of it was committed.
-    fileprivate var events: [Event] = []
-    fileprivate var committed = 0
+    /// While it is made: what happens meanwhile, of which some is in what is read.
+    fileprivate var meanwhile = Meanwhile()
+  }
+
+  fileprivate struct Meanwhile: Sendable {
+    var events: [Event] = []
+    /// So many of them are of commits that are whole.
+    var committed = 0
   }
 
   fileprivate struct Event: Sendable {
@@ -69,7 +75,7 @@ public final class Collections: StoreView {
     all.sort { $0.prefix.lexicographicallyPrecedes($1.prefix) }
     (names, prefixes, options) = (all.map(\.name), all.map(\.prefix), all.map(\.options))
     let inOrder = all.filter(\.options.isOrdered).map(\.prefix)
-    ordered = inOrder.isEmpty ? nil : OrderedKeys(prefixes: inOrder)
+    ordered = inOrder.isEmpty ? nil : OrderedKeys(prefixes: inOrder, fileName: "collection-keys")
     state = Guarded(State(totals: all.map { _ in CollectionTotals() }))
   }
 
@@ -77,7 +83,8 @@ public final class Collections: StoreView {
   public static let nameBytes = 64
   private static let separator = UInt8(ascii: ":")
 
-  /// What part of the store has been read; 1 when it is ready. Counts throw `.notReady` before that.
+  /// What part of the store has been read; 1 when it is ready. Counts throw `.notReady` before that. Less again after
+  /// some keys of a collection have been invalidated by a prefix, until somebody asks for counts.
   public var progress: Double {
     let own = state.withLock { $0.making.isReady } ? 1 : maker.progress
     return min(own, ordered?.progress ?? 1)
@@ -95,7 +102,7 @@ public final class Collections: StoreView {
   }
 
   func total(of collection: Int, at now: Int64) throws(StoreError) -> EntryTotal {
-    while true {
+    for _ in 0..<Self.attemptsMax {
       try refresh()
       let total = try state.withLock { (state) throws(StoreError) -> EntryTotal? in
         if state.making.isStale { return nil }
@@ -105,7 +112,11 @@ public final class Collections: StoreView {
       }
       if let total { return total }
     }
+    throw StoreError(
+      .notReady, "keys of collections are invalidated by prefix faster than they can be counted: ask again later")
   }
+
+  private static let attemptsMax = 3
 
   // MARK: As a view
 
@@ -132,7 +143,7 @@ public final class Collections: StoreView {
   private func refresh() throws(StoreError) {
     guard state.withLock({ $0.making.isStale }), let store = maker.store else { return }
     try maker.alone(with: store) { () throws(StoreError) in
-      while state.withLock({ $0.making.isStale }) {
+      if state.withLock({ $0.making.isStale }) {
         begin()
         try read(store)
       }
@@ -154,7 +165,7 @@ public final class Collections: StoreView {
     } catch {
       state.withLock { state in
         state.making.fail(error)
-        state.events = []
+        state.meanwhile = Meanwhile()
       }
       throw error
     }
@@ -162,8 +173,8 @@ public final class Collections: StoreView {
     let now = store.now
     for collection in totals.indices { totals[collection].expire(at: now) }
     state.withLock { state in
-      for event in state.events where event.sequence > sequence { event.apply(to: &totals) }
-      (state.totals, state.events, state.committed) = (totals, [], 0)
+      for event in state.meanwhile.events where event.sequence > sequence { event.apply(to: &totals) }
+      (state.totals, state.meanwhile) = (totals, Meanwhile())
       state.sequence = max(state.sequence, sequence)
       state.making.finish()
     }
@@ -214,18 +225,21 @@ public final class Collections: StoreView {
 
   public func save(to files: ViewFiles) {
     ordered?.save(to: files)
+    // Of no use if anything comes after it.
+    if !files.isClosing { return }
     let now = files.now
-    let kept = state.withLock { state -> (bytes: [UInt8], sequence: UInt64)? in
+    let kept = state.withLock { state -> (totals: [CollectionTotals], sequence: UInt64)? in
       if !state.making.isReady || state.savedSequence == state.sequence { return nil }
-      for collection in state.totals.indices { state.totals[collection].expire(at: now) }
-      return (CollectionsFile.encode(names, state.totals, sequence: state.sequence), state.sequence)
+      return (state.totals, state.sequence)
     }
     guard let kept else { return }
-    let isSaved =
-      (try? files.save(CollectionsFile.name, version: CollectionsFile.version) { (output) throws(StoreError) in
-        try output.add(kept.bytes)
-      }) != nil
-    if isSaved { state.withLock { $0.savedSequence = kept.sequence } }
+    var totals = kept.totals
+    let time = totals.reduce(now) { max($0, $1.time) }
+    for collection in totals.indices { totals[collection].expire(at: time) }
+    let bytes = CollectionsFile.encode(names, totals, sequence: kept.sequence)
+    _ = try? files.save(CollectionsFile.name, version: CollectionsFile.version) { (output) throws(StoreError) in
+      try output.add(bytes)
+    }
   }
 
   /// Returns whether there is a file that says all.
@@ -262,7 +276,8 @@ public final class Collections: StoreView {
 extension Collections.State {
   fileprivate mutating func note(_ event: Collections.Event) {
     if making.isUnderWay {
-      events.append(event)
+      // What is to be counted once more is no use.
+      if !making.isInVain { meanwhile.events.append(event) }
     } else if making.isReady {
       event.apply(to: &totals)
     }
@@ -270,8 +285,8 @@ extension Collections.State {
 
   fileprivate mutating func endCommit(_ sequence: UInt64) {
     self.sequence = max(self.sequence, sequence)
-    for number in committed..<events.count { events[number].sequence = sequence }
-    committed = events.count
+    for number in meanwhile.committed..<meanwhile.events.count { meanwhile.events[number].sequence = sequence }
+    meanwhile.committed = meanwhile.events.count
   }
 }
 

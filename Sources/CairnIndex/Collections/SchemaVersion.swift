@@ -3,8 +3,9 @@ public import Cairn
 /// What the values of a collection look like, as a number that changes when they do: `2.1`.
 ///
 /// It travels with each entry, as the attribute ``attributeName``, a string. Another major version cannot be read: such
-/// entries are not there. A lower minor version is read by way of ``Cairn/Store/Collection/Options/migrate``. What has
-/// a higher one was written by a later program, and is not there for this one.
+/// entries are not there. A lower minor version, and none, is read by way of
+/// ``Cairn/Store/Collection/Options/migrate``. What has a higher one was written by a later program, and is not there
+/// for this one.
 public struct SchemaVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
   public let major: UInt16
   public let minor: UInt16
@@ -16,6 +17,11 @@ public struct SchemaVersion: Sendable, Hashable, Comparable, CustomStringConvert
   public var description: String { "\(major).\(minor)" }
 
   public static func < (a: SchemaVersion, b: SchemaVersion) -> Bool { (a.major, a.minor) < (b.major, b.minor) }
+
+  /// Whether an entry has one, or something else in its place.
+  static func isThere(_ attributes: borrowing EncodedAttributes) -> Bool {
+    attributeName.withBytes { attributes.find($0) } != nil
+  }
 
   /// That of an entry; `nil` if it has none, or something else in its place.
   public init?(_ attributes: borrowing EncodedAttributes) {

@@ -31,15 +31,16 @@ extension Store {
       public var isOrdered: Bool
       /// What its values look like; `nil`: nobody asks.
       public var schema: SchemaVersion?
-      /// Makes a value of an earlier minor version of the schema into one of this; `nil`, or an error: it cannot be
-      /// used, and is not there. The result is put in the value's place, so each is asked for once; where that fails,
-      /// as in a store that is read-only or full, again.
-      public var migrate: (@Sendable (_ value: [UInt8], _ from: SchemaVersion) throws -> [UInt8]?)?
+      /// Makes a value of an earlier minor version of the schema, or one that was put without any, into one of this;
+      /// `nil`: it cannot be used, and is not there. The result is put in the value's place, whatever reads it, so each
+      /// is asked for once, as a put like any other: the entry has a new version then. Where that fails, as in a store
+      /// that is read-only or full, again.
+      public var migrate: (@Sendable (_ value: [UInt8], _ from: SchemaVersion?) -> [UInt8]?)?
 
       public init(
         expires: Expiry = .never, compression: Compression? = nil, isOrdered: Bool = false,
         schema: SchemaVersion? = nil,
-        migrate: (@Sendable (_ value: [UInt8], _ from: SchemaVersion) throws -> [UInt8]?)? = nil
+        migrate: (@Sendable (_ value: [UInt8], _ from: SchemaVersion?) -> [UInt8]?)? = nil
       ) {
         self.expires = expires
         self.compression = compression
@@ -103,16 +104,31 @@ extension Store {
       try store.invalidate(prefix: self.prefix + prefix.bytes, durability: durability)
     }
 
-    /// Removes the entries that are not there for reads: of another schema, or stale. Returns how many there were.
+    /// Removes the entries that are not there for reads: of an earlier schema, or stale. Those of a later schema stay,
+    /// for programs that know it. Returns how many there were.
     ///
     /// - Throws: as ``Store/removeStale(prefix:)``.
-    /// - Complexity: as that.
+    /// - Complexity: as that; what can be migrated is.
     @discardableResult
     public func removeStale() throws -> Int {
-      try store.removeAll(cause: .invalidated(by: SchemaVersion.attributeName)) { entry in
-        if !prefix.withBytes({ EncodedAttributes.hasPrefix(entry.key, $0) }) { return false }
-        return judge(entry.attributes) == .useless
+      var old: [[UInt8]] = []
+      var removed = try store.removeAll { entry in
+        if !prefix.withBytes({ EncodedAttributes.hasPrefix(entry.key, $0) }) { return nil }
+        switch judge(entry.attributes) {
+        case .useful, .later: return nil
+        case .earlier: return .invalidated(by: SchemaVersion.attributeName)
+        case .stale: return .invalidated(by: Sources.attributeName)
+        case .migrated:
+          old.append(key([UInt8](copying: entry.key)))
+          return nil
+        }
       }
+      for key in old {
+        guard let version = try store.version(of: storeKey(key)), try !contains(key) else { continue }
+        let cause = RemovalCause.invalidated(by: SchemaVersion.attributeName)
+        if try store.remove(storeKey(key), ifVersion: version, cause: cause) { removed += 1 }
+      }
+      return removed
     }
 
     // MARK: Keys
@@ -133,26 +149,28 @@ extension Store {
 
     enum Judgement: Equatable {
       case useful
-      case useless
-      /// From an earlier version.
-      case migrated(SchemaVersion)
+      /// Of another schema, which is no earlier minor version of this one.
+      case earlier, later
+      case stale
+      /// From an earlier version; `nil`: from none.
+      case migrated(SchemaVersion?)
     }
 
     /// What reads make of an entry with these attributes.
     func judge(_ attributes: borrowing EncodedAttributes) -> Judgement {
       var judgement = Judgement.useful
       if let schema = options.schema {
-        guard let version = SchemaVersion(attributes), version.major == schema.major, version <= schema else {
-          return .useless
-        }
-        if version < schema {
-          if options.migrate == nil { return .useless }
+        let version = SchemaVersion(attributes)
+        if version == nil && SchemaVersion.isThere(attributes) { return .earlier }
+        if let version, version > schema { return .later }
+        if version != schema {
+          guard options.migrate != nil, version.map({ $0.major == schema.major }) ?? true else { return .earlier }
           judgement = .migrated(version)
         }
       }
       if attributes.isEmpty { return judgement }
       var freshness = Freshness(store)
-      return freshness.isFresh(attributes) ? judgement : .useless
+      return freshness.isFresh(attributes) ? judgement : .stale
     }
   }
 }

@@ -5,10 +5,12 @@ public import Cairn
 ///
 /// ```swift
 /// let rules = try InvalidationRules([
-///   .invalidate(on: .keyWritten("user:*")) { user in [.key("page:" + user.text), .prefix("list:")] }
+///   .invalidate(on: .keyWritten("user:*")) { user in [user.mapped(from: "user:", to: "page:"), .prefix("list:")] }
 /// ])
 /// options.views = [rules]
 /// ```
+///
+/// With them, a put of `user:42` removes `page:42` and all of `list:`; an invalidation of `user:`, all of `page:`.
 ///
 /// What is invalidated counts as changed, too: rules are asked for it in turn. Each key and each prefix is asked for
 /// once in a commit, so cycles end; the keys that are being written themselves stay. Entries that expire are not asked
@@ -19,7 +21,7 @@ public import Cairn
 ///
 /// Rules are asked while all other writes wait: they have to be quick, and must not call the store. In a store that
 /// keeps earlier versions they can name keys, and no prefixes. They hold in stores that are opened with them, and are
-/// not kept.
+/// not kept. A store has one of these at most.
 public final class InvalidationRules: StoreView {
   /// What is asked for.
   public struct Event: Sendable {
@@ -39,8 +41,17 @@ public final class InvalidationRules: StoreView {
     /// The key, or a prefix; where that is invalidated, keys that begin with it may match the pattern, or not.
     public let keys: KeySet
 
-    /// Its text.
+    /// Its text; of a prefix, too, so ask ``keys`` what it is, or ``mapped(from:to:)``.
     public var text: String { String(decoding: keys.bytes, as: UTF8.self) }
+
+    /// The key, or the prefix, with another beginning in place of its own. Of a shorter prefix, of which the beginning
+    /// is only one continuation: all that has the other one.
+    public func mapped<Old: ByteLending, New: ByteLending>(from old: Old, to new: New) -> Dependent {
+      let (bytes, old, new) = (keys.bytes, old.bytes, new.bytes)
+      let mapped = bytes.starts(with: old) ? new + bytes.dropFirst(old.count) : new
+      if case .key = keys { return .key(mapped) }
+      return .prefix(mapped)
+    }
   }
 
   /// What is to go.
@@ -48,8 +59,9 @@ public final class InvalidationRules: StoreView {
     let keys: KeySet
 
     public static func key<Key: ByteLending>(_ key: Key) -> Dependent { Dependent(keys: .key(key.bytes)) }
-    /// All entries whose keys begin so: one record in the log, however many there are; as
-    /// ``Cairn/Store/invalidate(prefix:durability:)``. At most 16 for one commit.
+    /// All entries whose keys begin so: one record in the log, however many there are, as of
+    /// ``Cairn/Store/invalidate(prefix:durability:)``, which see for what many of them cost. They may be seen to have
+    /// gone a moment before the change. At most 16 for one commit.
     public static func prefix<Prefix: ByteLending>(_ prefix: Prefix) -> Dependent {
       Dependent(keys: .prefix(prefix.bytes))
     }
@@ -106,7 +118,13 @@ public final class InvalidationRules: StoreView {
     return consequences
   }
 
-  public func attach(to store: Store) {}
+  /// - Throws: `.invalidOption` if the store has two of them.
+  public func attach(to store: Store) throws(StoreError) {
+    if store.views.count(where: { $0 is InvalidationRules }) > 1 {
+      throw StoreError(.invalidOption, "a store has one InvalidationRules at most: declare all of them in it")
+    }
+  }
+
   public func beginCommit(oldestSnapshot: UInt64?) {}
   public func apply(_ change: borrowing EntryChange) {}
   public func endCommit(_ sequence: UInt64) {}

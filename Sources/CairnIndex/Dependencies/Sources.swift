@@ -11,15 +11,18 @@ internal import Cairn
 ///
 /// They travel with the entry, as the attribute ``attributeName``, a set of tags `key@version`. Whether the entry is
 /// *stale* is asked of the store when it is read: if a source has another version now, has gone, has come where there
-/// was none, or is stale itself. So no change is missed, whoever makes it, however writes and reads come to overlap,
-/// and whatever a crash has left; and a write costs nothing for what depends on it. A stale entry stays until it is
-/// replaced or removed (``Cairn/Store/removeStale(keysIn:)``).
+/// was none, or is stale itself. So a change is not missed, whoever makes it, however writes and reads come to overlap,
+/// and whatever a crash has left; and a write costs nothing for what depends on it. (But for one: a source that was not
+/// there, comes, is read, and goes again before the result is put. Where that can be, read from a snapshot.) A stale
+/// entry stays until it is replaced or removed (``Cairn/Store/removeStale(prefix:)``).
 ///
 /// For what is not in the store, such as the version of a model, put it there under a key of its own
 /// (``Cairn/Store/putIfChanged(_:for:durability:)``), and make that a source.
 public struct Sources: Sendable, Equatable {
   /// By key. 0: there was no such key.
-  private(set) var versions: [String: UInt64] = [:]
+  private(set) var versions: [[UInt8]: UInt64] = [:]
+  /// Of a key that had two: no version is that one.
+  private static let several = UInt64.max
 
   /// Nothing.
   public init() {}
@@ -30,26 +33,28 @@ public struct Sources: Sendable, Equatable {
 
   /// - Throws: `.invalidAttribute` if a key is no text, or longer than ``keyBytes``.
   mutating func add(_ key: [UInt8], _ version: UInt64) throws(StoreError) {
-    guard let text = String(validating: key, as: UTF8.self), (1...Self.keyBytes).contains(key.count) else {
+    guard String(validating: key, as: UTF8.self) != nil, (1...Self.keyBytes).contains(key.count) else {
       throw StoreError(
         .invalidAttribute, "a key that others are made from has to be text of 1 to \(Self.keyBytes) bytes",
         keyPrefix: Array(key.prefix(32)))
     }
-    versions[text] = version
+    versions[key] = version
   }
 
   public var isEmpty: Bool { versions.isEmpty }
   /// How many keys.
   public var count: Int { versions.count }
 
-  /// Those of both. Of a key that both have, the older version counts: what was made from that one is not newer.
+  /// Those of both. What is made of two versions of one key is stale from the beginning.
   public func merging(_ other: Sources) -> Sources {
     var result = self
-    result.versions.merge(other.versions) { min($0, $1) }
+    result.versions.merge(other.versions) { $0 == $1 ? $0 : Self.several }
     return result
   }
 
-  var tags: Attributes.Value { .tags(Attributes.Tags(versions.map { "\($0.key)@\($0.value)" })) }
+  var tags: Attributes.Value {
+    .tags(Attributes.Tags(versions.map { "\(String(decoding: $0.key, as: UTF8.self))@\($0.value)" }))
+  }
 
   /// Of the keys in ``tags``, and what is no such tag: nobody knows what that depends on.
   struct Tag {

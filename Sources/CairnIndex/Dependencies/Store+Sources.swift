@@ -59,10 +59,10 @@ extension Store {
   @discardableResult
   public func removeStale<Prefix: ByteLending>(prefix: Prefix) throws -> Int {
     let prefix = prefix.bytes
-    return try removeAll(cause: .invalidated(by: Sources.attributeName)) { entry in
-      if !prefix.withBytes({ EncodedAttributes.hasPrefix(entry.key, $0) }) { return false }
+    return try removeAll { entry in
+      if !prefix.withBytes({ EncodedAttributes.hasPrefix(entry.key, $0) }) { return nil }
       var freshness = Freshness(self)
-      return !freshness.isFresh(entry.attributes)
+      return freshness.isFresh(entry.attributes) ? nil : .invalidated(by: Sources.attributeName)
     }
   }
 
@@ -71,14 +71,16 @@ extension Store {
   public func removeStale() throws -> Int { try removeStale(prefix: "") }
 
   /// Removes the entries that are to go, unless they are changed meanwhile. Returns how many these were.
-  func removeAll(cause: RemovalCause, where isToGo: (EntryView) -> Bool) throws -> Int {
-    var going: [(key: [UInt8], version: UInt64)] = []
+  ///
+  /// - Parameter cause: why an entry is to go; `nil`: it is not.
+  func removeAll(_ cause: (EntryView) throws -> RemovalCause?) throws -> Int {
+    var going: [(key: [UInt8], version: UInt64, cause: RemovalCause)] = []
     try forEachWithoutValue { entry in
-      if isToGo(entry) { going.append(([UInt8](copying: entry.key), entry.version)) }
+      if let cause = try cause(entry) { going.append(([UInt8](copying: entry.key), entry.version, cause)) }
       return true
     }
     var removed = 0
-    for (key, version) in going where try remove(key, ifVersion: version, cause: cause) { removed += 1 }
+    for (key, version, cause) in going where try remove(key, ifVersion: version, cause: cause) { removed += 1 }
     return removed
   }
 
@@ -123,7 +125,7 @@ extension Sources {
   /// - Throws: `.dependencyCycle` if a key is among them, or among theirs.
   fileprivate func checkCycle(_ key: [UInt8], in store: Store) throws(StoreError) {
     var seen: Set<[UInt8]> = []
-    var next = versions.keys.map { Array($0.utf8) }
+    var next = Array(versions.keys)
     while let source = next.popLast() {
       if source == key {
         throw StoreError(
@@ -140,5 +142,17 @@ extension Sources {
         }
       }
     }
+  }
+}
+
+extension Store.Collection {
+  /// The keys of this collection that something is to be made from, with the versions that they have: as
+  /// ``Store/sources(of:)`` for keys of the store, which the two can be put together with (``Sources/merging(_:)``).
+  ///
+  /// - Throws: as that, where the limit is of the key with the collection's name; `.emptyKey`.
+  public func sources<Key: ByteLending>(of keys: [Key]) throws(StoreError) -> Sources {
+    var all: [[UInt8]] = []
+    for key in keys { all.append(try storeKey(key)) }
+    return try store.sources(of: all)
   }
 }

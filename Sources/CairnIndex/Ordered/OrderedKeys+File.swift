@@ -2,7 +2,6 @@ public import Cairn
 
 /// From one session to the next: a file with the tree (``KeyTree``), and the changes since.
 extension OrderedKeys {
-  private static let fileName = "keys"
   private static let leavesAtOnce = 64
 
   /// Writes the keys to a file of the store, so that the next session does not read all entries for them. That is done
@@ -21,7 +20,7 @@ extension OrderedKeys {
       return state.making.begun
     }
     var writer = KeyTree.Writer()
-    let sequence = try files.save(Self.fileName, version: KeyTree.version) { (output) throws(StoreError) in
+    let sequence = try files.save(fileName, version: KeyTree.version) { (output) throws(StoreError) in
       while true {
         try meanwhile()
         // Writers go on meanwhile: what they change behind here is in the file or not, and in the changes in any case.
@@ -45,7 +44,7 @@ extension OrderedKeys {
   /// Returns how many changes are missing; `nil`: there is no such file.
   func load(from store: Store) -> Int? {
     // Set back, the clock lets entries live again that are not in the file.
-    guard let content = try? store.viewFiles.load(Self.fileName, version: KeyTree.version),
+    guard let content = try? store.viewFiles.load(fileName, version: KeyTree.version),
       let dropped = KeyTree.dropped(content, prefixes: prefixes), dropped <= store.now, let tree = KeyTree(content)
     else { return nil }
     state.lock()

@@ -44,6 +44,7 @@ public final class OrderedKeys: StoreView {
   let state: Guarded<State>
   let maker = ViewMaker("OrderedKeys")
   let prefixes: [[UInt8]]?
+  let fileName: String
 
   private let savedAfter: UInt64
 
@@ -53,7 +54,9 @@ public final class OrderedKeys: StoreView {
   /// - Parameters:
   ///   - savedAfter: fewer changes than these are not kept, but made again.
   ///   - prefixes: of the keys; `nil`: all. None begins with another.
-  package init(savedAfter: Int = 10_000, prefixes: [[UInt8]]? = nil) {
+  ///   - fileName: of what is kept.
+  package init(savedAfter: Int = 10_000, prefixes: [[UInt8]]? = nil, fileName: String = "keys") {
+    self.fileName = fileName
     self.savedAfter = UInt64(savedAfter)
     self.prefixes = prefixes?.sorted { $0.lexicographicallyPrecedes($1) }
     state = Guarded(State(prefixes: self.prefixes))

@@ -21,6 +21,8 @@ package struct ViewMaking: Sendable {
 
   /// Everything is to be read anew.
   package var isStale: Bool { wanted != made }
+  /// What is being made is not what is wanted any more.
+  package var isInVain: Bool { wanted != begun }
   /// It is being made.
   package var isUnderWay: Bool { changed != nil }
   package var isReady: Bool { isMade && !isStale }
