@@ -133,6 +133,6 @@ private func measureOpening(
       })
     try opened!.close()
   }
-  report.row("open and close after a clean close", "\(String(Samples(clean).median / 1e6, digits: 1)) ms")
+  report.row("open after a clean close", "\(String(Samples(clean).median / 1e6, digits: 1)) ms")
   report.row("open where all has to be counted, until it is", "\(String(Samples(unclean).median / 1e6, digits: 0)) ms")
 }
