@@ -145,8 +145,9 @@ import Testing
     #expect(throws: StoreError.self) { try store.collection("a").statistics() }
   }
 
-  /// What is read beside writers counts once.
-  @Test(arguments: SeededRandom.seeds(2)) func countedBesideOthers(seed: UInt64) throws {
+  /// What is read beside writers counts once. (Not for the thread sanitizer: the lock of the clock that is set, and the
+  /// counts of references by which compaction and writers share what they know of deadlines, are unknown to it.)
+  @Test(arguments: SeededRandom.seeds(2)) func countedWhileOthersWrite(seed: UInt64) throws {
     var random = SeededRandom(seed: seed)
     let clock = ManualClock()
     let store = try Store.open(at: path, options: options(clock))
