@@ -9,6 +9,10 @@ public enum RemovalCause: Sendable, Equatable {
   /// It was not right any more; by what is known of that: a pattern, say, or the key that it was made from. As text, of
   /// which the log keeps the first 255 bytes.
   case invalidated(by: String)
+
+  static func invalidated(prefix: MemoryView) -> RemovalCause {
+    .invalidated(by: String(decoding: prefix.array(), as: UTF8.self) + "*")
+  }
 }
 
 extension Store {

@@ -253,7 +253,7 @@ extension Engine {
   private func cause(of record: FoundRecord) -> RemovalCause? {
     switch record.header.kind {
     case RecordHeader.Kind.delete: record.header.cause(record.bytes, at: 0)
-    case RecordHeader.Kind.barrier: .invalidated(by: String(decoding: record.key.array(), as: UTF8.self) + "*")
+    case RecordHeader.Kind.barrier: .invalidated(prefix: record.key)
     default: nil
     }
   }

@@ -71,7 +71,7 @@ extension Store {
       }
     } catch { failure = error as? StoreError ?? StoreError(.system, "the keys cannot be read") }
     // What is damaged is told, and keeps nobody from removing the rest.
-    let cause = RemovalCause.invalidated(by: String(decoding: prefix.array(), as: UTF8.self) + "*")
+    let cause = RemovalCause.invalidated(prefix: prefix)
     for start in stride(from: 0, to: keys.count, by: Self.removedAtOnce) {
       try write(durability: durability) { (batch) throws(StoreError) in
         for key in keys[start..<min(start + Self.removedAtOnce, keys.count)] {

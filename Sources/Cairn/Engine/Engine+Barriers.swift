@@ -31,7 +31,7 @@ extension Engine {
   }
 
   /// With the turn: from now on readers do not see what it hides. Within a batch, a moment before the rest of
-  /// that: who has to go is never seen with what has made it wrong.
+  /// that: what has to go is never seen with what has made it wrong.
   func publishBarrier(_ operation: StagedOperation) {
     removeBytes.add(Int64(operation.byteCount), at: HashIndex.Entry.slot(operation.entry))
     // A follower meets what was moved too, and has met it before.

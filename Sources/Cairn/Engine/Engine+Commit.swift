@@ -180,11 +180,13 @@ extension Engine {
 
   /// Encodes what the operation does.
   private func stage(_ operation: Operation, _ decision: Decision) throws(StoreError) -> Outcome {
-    let batchCount = try alongside.isEmpty ? 1 : stageAlongside(of: operation)
+    // The first operation of a batch says how many there are.
+    let isFirst = alongside.isEmpty
+    if !isFirst { try stageAlongside(of: operation) }
     switch operation.kind {
     case .sync: break
-    case .batch: try stageBatch(operation, isFirst: batchCount > 0)
-    case .put, .remove, .invalidate: try stageSingle(operation, batchCount: batchCount)
+    case .batch: try stageBatch(operation, isFirst: isFirst)
+    case .put, .remove, .invalidate: try stageSingle(operation, batchCount: isFirst ? 1 : 0)
     }
     return decision == .proceedOnExpired ? .committedOnExpired : .committed(log.lastSequence)
   }

@@ -95,9 +95,8 @@ extension Engine {
     }
   }
 
-  /// Stages what goes with an operation. Returns how the operation counts in the batch that these make
-  /// (``StagedOperation/batchCount``).
-  func stageAlongside(of operation: Operation) throws(StoreError) -> Int {
+  /// Stages what goes with an operation, which is to follow as the end of the same batch.
+  func stageAlongside(of operation: Operation) throws(StoreError) {
     let own = operation.kind == .batch ? operation.batchCount : 1
     defer { alongside.removeAll() }
     // All of them in one segment.
@@ -113,6 +112,5 @@ extension Engine {
         }
       }
     }
-    return 0
   }
 }

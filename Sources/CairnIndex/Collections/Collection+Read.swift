@@ -45,12 +45,12 @@ extension Store.Collection {
     }
   }
 
-  /// Visits the entries that can be used, in no order; their keys are those of the store. See ``Store/forEach(_:)``.
+  /// Visits the entries that can be used, in no order. See ``Store/forEach(_:)``.
   ///
-  /// - Complexity: all of the store; of a collection in order, only its own: ``forEachKey(in:limit:reversed:_:)``.
+  /// - Complexity: all of the store, whatever is in other collections.
   public func forEach(_ body: (_ key: [UInt8], _ entry: Store.Entry) throws -> Bool) throws {
     try store.forEach { entry in
-      if !prefix.withBytes({ EncodedAttributes.hasPrefix(entry.key, $0) }) { return true }
+      if !entry.key.begins(with: prefix) { return true }
       switch judge(entry.attributes) {
       case .earlier, .later, .stale: return true
       case .useful: return try body(key([UInt8](copying: entry.key)), Store.Entry(entry).withoutOwnAttributes)

@@ -36,7 +36,6 @@ extension Store.Collection {
         value, for: storeKey, attributes: all, expires: expires ?? options.expires, compression: options.compression,
         durability: durability)
       if put != nil { return put }
-      if try contains(key) { return nil }
       // One that is of no use to anybody is replaced, as long as it is that.
       guard let useless = try store.version(of: storeKey) else { continue }
       if try contains(key) { return nil }

@@ -268,7 +268,7 @@ public final class Collections: StoreView {
         high = middle
       }
     }
-    guard low > 0, prefixes[low - 1].withBytes({ EncodedAttributes.hasPrefix(key, $0) }) else { return nil }
+    guard low > 0, key.begins(with: prefixes[low - 1]) else { return nil }
     return low - 1
   }
 }

@@ -113,7 +113,7 @@ extension Store {
     public func removeStale() throws -> Int {
       var old: [[UInt8]] = []
       var removed = try store.removeAll { entry in
-        if !prefix.withBytes({ EncodedAttributes.hasPrefix(entry.key, $0) }) { return nil }
+        if !entry.key.begins(with: prefix) { return nil }
         switch judge(entry.attributes) {
         case .useful, .later: return nil
         case .earlier: return .invalidated(by: SchemaVersion.attributeName)

@@ -60,7 +60,7 @@ extension Store {
   public func removeStale<Prefix: ByteLending>(prefix: Prefix) throws -> Int {
     let prefix = prefix.bytes
     return try removeAll { entry in
-      if !prefix.withBytes({ EncodedAttributes.hasPrefix(entry.key, $0) }) { return nil }
+      if !entry.key.begins(with: prefix) { return nil }
       var freshness = Freshness(self)
       return freshness.isFresh(entry.attributes) ? nil : .invalidated(by: Sources.attributeName)
     }

@@ -278,11 +278,13 @@ extension OrderedKeys.State {
 }
 
 extension RawSpan {
+  func begins(with prefix: [UInt8]) -> Bool { prefix.withBytes { EncodedAttributes.hasPrefix(self, $0) } }
+
   /// - Parameter prefixes: `nil`: it does.
   func begins(withAnyOf prefixes: [[UInt8]]?) -> Bool {
     guard let prefixes else { return true }
     for prefix in prefixes {
-      if prefix.withBytes({ EncodedAttributes.hasPrefix(self, $0) }) { return true }
+      if begins(with: prefix) { return true }
     }
     return false
   }
