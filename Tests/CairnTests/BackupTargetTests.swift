@@ -167,6 +167,25 @@ import Testing
     try store.close()
   }
 
+  /// Where there is nothing, one of them is the first; the others are told.
+  @Test func firstAtOnce() throws {
+    let store = try open("store")
+    try store.put("1", for: "key")
+    let refused = Atomic(0)
+    for round in 0..<1000 where refused.load(ordering: .relaxed) < 20 {
+      let path = directory.path("backup-\(round)")
+      DispatchQueue.concurrentPerform(iterations: 3) { _ in
+        do { try store.backup(to: path) } catch {
+          #expect((error as? StoreError)?.code == .locked && "\(error)".contains(path), "\(error)")
+          refused.add(1, ordering: .relaxed)
+        }
+      }
+      #expect(try Numbered.same(store, path))
+    }
+    try #require(refused.load(ordering: .relaxed) > 0, "they were never there at once")
+    try store.close()
+  }
+
   // MARK: What others have left
 
   /// On a file system that cannot exchange names, a backup has another name for a moment.

@@ -10,6 +10,7 @@ final class BackupTarget {
   /// What is at the place, if anything.
   let replaced: EarlierBackup?
   private let temporary: String
+  private let fileSystem: any FileSystem
   private let parent: any Directory
   private let name: TargetName
   private let lock: any File
@@ -37,13 +38,19 @@ final class BackupTarget {
     }
     replaced = try EarlierBackup(path, of: store, isReplaced: true, fileSystem)
     for other in try parent.names() where name.isUnused(other) { Self.remove(other, parent, fileSystem) }
+    self.fileSystem = fileSystem
     self.parent = parent
     self.name = name
     for _ in 0..<8 {
       let temporary = try name.unused()
-      // Somebody who cleans up may be quicker, and take it for a leftover.
-      let directory = try fileSystem.openDirectory(
-        parent.path + "/" + temporary, creating: options.directoryPermissions)
+      // Somebody who cleans up may be quicker, and take it for a leftover: before it is opened, or after that.
+      let directory: any Directory
+      do throws(StoreError) {
+        directory = try fileSystem.openDirectory(parent.path + "/" + temporary, creating: options.directoryPermissions)
+      } catch {
+        if error.code == .notFound { continue }
+        throw error
+      }
       do throws(StoreError) {
         guard let lock = try directory.lock(Engine.lockName, permissions: options.filePermissions) else { continue }
         self.directory = directory
@@ -73,7 +80,12 @@ final class BackupTarget {
     try directory.sync()
     var old = temporary
     if replaced == nil {
-      try parent.rename(temporary, to: name.name)
+      do throws(StoreError) { try parent.rename(temporary, to: name.name) } catch {
+        // Where there was nothing, or something that was just being removed.
+        let there = try? EarlierBackup.open(parent.path + "/" + name.name, fileSystem)?.names()
+        guard there?.isEmpty == false else { throw error }
+        throw StoreError(.locked, "another one has been put there meanwhile", file: error.file)
+      }
     } else if try !parent.exchange(temporary, name.name) {
       old = try name.unused(TargetName.previousSuffix)
       try parent.rename(name.name, to: old)

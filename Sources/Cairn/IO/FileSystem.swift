@@ -31,7 +31,8 @@ package protocol Directory: AnyObject, Sendable {
   func link(_ name: String, as newName: String) throws(StoreError)
   /// Makes creations, renames and unlinks durable.
   func sync() throws(StoreError)
-  /// Takes the lock of the store, held until the result goes; `nil` when somebody else has it.
+  /// Takes the lock of the store, held until the result goes; `nil` when somebody else has it, or has just
+  /// removed its file.
   func lock(_ name: String, permissions: UInt32) throws(StoreError) -> (any File)?
   /// Gives the descriptor back; nothing else is called after it.
   func close()

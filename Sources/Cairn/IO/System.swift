@@ -314,6 +314,10 @@ final class PosixDirectory: Directory, @unchecked Sendable {  // `isOpen` change
       if errno == EAGAIN || errno == EACCES { return nil }
       throw System.failure("lock", full(name))
     }
+    // Who had it may have removed the file while this one was between its two calls: what has no name keeps nobody out.
+    var status = stat()
+    guard unsafe fstat(file, &status) == 0 else { throw System.failure("fstat", full(name)) }
+    if status.st_nlink == 0 { return nil }
     opened.closeInChildren()
     return opened
   }
