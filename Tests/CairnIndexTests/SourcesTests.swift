@@ -140,6 +140,53 @@ import Testing
     try store.close()
   }
 
+  @Test func tags() throws {
+    var store = try open()
+    var collection = try store.collection("c")
+    try store.put("Ada", for: "user")
+    for number in 0..<30 {
+      let tags = try store.sources(tags: ["of \(number % 3)", "all", "a@b"])
+      let sources = try tags.merging(store.sources(of: ["user"]))
+      try collection.put("\(number)", for: "\(number)", derivedFrom: sources)
+    }
+    try collection.put("made from one", for: "x", derivedFrom: collection.sources(of: ["1"]))
+    try store.put("not tagged", for: "y")
+    func fresh() throws -> [Int] { try (0..<30).filter { try collection.contains("\($0)") } }
+    #expect(try fresh() == Array(0..<30))
+    let last = store.lastSequence
+    let late = try store.sources(tags: ["of 1"])
+    try store.invalidate(tag: "of 1")
+    #expect(store.lastSequence == last + 1, "one record")
+    #expect(try fresh() == (0..<30).filter { $0 % 3 != 1 })
+    #expect(try !collection.contains("x") && store.contains("y") && store.freshValue(for: "c:1") == nil)
+    // Who has read before, and puts now.
+    try collection.put("1", for: "1", derivedFrom: late)
+    #expect(try !collection.contains("1"))
+    try collection.put("1", for: "1", derivedFrom: store.sources(tags: ["of 1"]))
+    #expect(try collection.contains("1"))
+    // Versions of tags are kept as entries are.
+    try store.compact()
+    try store.close()
+    store = try open()
+    collection = try store.collection("c")
+    #expect(try fresh() == (0..<30).filter { $0 % 3 != 1 || $0 == 1 })
+    try store.put("Eve", for: "user")
+    #expect(try fresh() == [1])
+    let second = try store.invalidate(tag: "of 1")
+    #expect(try fresh() == [] && store.version(of: Sources.tagPrefix + "of 1") == second)
+    try collection.put("", for: "1", derivedFrom: store.sources(tags: ["a@b"]))
+    #expect(try fresh() == [1])
+    try store.invalidate(tag: "a@b")
+    #expect(try fresh() == [] && collection.removeStale() == 31 && store.freshValue(for: "y") != nil)
+    for tag in ["", String(repeating: "x", count: 230)] {
+      for work in [{ _ = try store.sources(tags: [tag]) }, { _ = try store.invalidate(tag: tag) }] {
+        #expect((#expect(throws: StoreError.self) { try work() })?.code == .invalidAttribute)
+      }
+    }
+    try store.invalidate(tag: String(repeating: "x", count: 229))
+    try store.close()
+  }
+
   @Test func chainsAndCycles() throws {
     let store = try open()
     try store.put("", for: "0")

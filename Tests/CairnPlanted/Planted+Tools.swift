@@ -12,6 +12,10 @@ extension PlantedBug {
       caughtBy: "BackupCrashTests/keptIsOnTheDisk",
       Edit(copy, "      try content.file.sync()\n", "      if !PLANTED { try content.file.sync() }\n")),
     PlantedBug(
+      "lock-of-a-removed-file", "The lock of a file that has been removed counts as the lock of its place.",
+      caughtBy: "BackupTargetTests/aLockThatIsRemoved",
+      Edit("Cairn/IO/System.swift", "if status.st_nlink == 0 {", "if !PLANTED && status.st_nlink == 0 {")),
+    PlantedBug(
       "old-backup-removed-too-early", "The earlier backup is removed before the name of the new one is on the disk.",
       caughtBy: "BackupCrashTests/crashes",
       Edit(

@@ -186,6 +186,25 @@ import Testing
     try store.close()
   }
 
+  /// Who has the lock has it alone, though each removes its file before it lets go.
+  @Test func aLockThatIsRemoved() throws {
+    let place = try PosixFileSystem().openDirectory(directory.path, creating: nil)
+    let holders = Atomic(0)
+    let held = Atomic(0)
+    DispatchQueue.concurrentPerform(iterations: 3) { _ in
+      do {
+        while held.load(ordering: .relaxed) < 3000 {
+          guard let lock = try place.lock("lock", permissions: 0o600) else { continue }
+          #expect(holders.add(1, ordering: .sequentiallyConsistent).newValue == 1)
+          held.add(1, ordering: .relaxed)
+          holders.subtract(1, ordering: .sequentiallyConsistent)
+          try place.unlink("lock")
+          try lock.close()
+        }
+      } catch { Issue.record(error) }
+    }
+  }
+
   // MARK: What others have left
 
   /// On a file system that cannot exchange names, a backup has another name for a moment.

@@ -109,9 +109,13 @@ func sources() throws {
   let page = try store.value(for: "user:42")! + Array(" lives here".utf8)
   try store.put(page, for: "page:42", derivedFrom: sources)
   let fresh = try store.freshValue(for: "page:42")
+
+  try store.put(page, for: "page:43", derivedFrom: store.sources(tags: ["tenant:7"]))
+  try store.invalidate(tag: "tenant:7")
+  let tagged = try store.isStale("page:43")
   try store.put("Ada Lovelace", for: "user:42")
   let stale = try store.isStale("page:42")
-  precondition(fresh == page && stale == true, "until a source changes")
+  precondition(fresh == page && stale == true && tagged == true, "until a source changes")
 }
 
 func rules() throws {

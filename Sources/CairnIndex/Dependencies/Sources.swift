@@ -18,6 +18,13 @@ internal import Cairn
 ///
 /// For what is not in the store, such as the version of a model, put it there under a key of its own
 /// (``Cairn/Store/putIfChanged(_:for:durability:)``), and make that a source.
+///
+/// A *tag* is a source that is only a name, which many entries share, and that changes when somebody says so:
+///
+/// ```swift
+/// try store.put(page, for: "page:42", derivedFrom: store.sources(tags: ["tenant:7", "price list"]))
+/// try store.invalidate(tag: "tenant:7")                             // one put, however many entries have it
+/// ```
 public struct Sources: Sendable, Equatable {
   /// By key. 0: there was no such key.
   private(set) var versions: [[UInt8]: UInt64] = [:]
@@ -30,6 +37,19 @@ public struct Sources: Sendable, Equatable {
   public static let attributeName = "@sources"
   /// The longest key that can be one, in bytes.
   public static let keyBytes = 234
+  /// What the keys of tags begin with: to observe them, or for rules. Nobody should remove such a key: what is of the
+  /// time before its first put would be fresh again.
+  public static let tagPrefix = "@tag:"
+
+  /// - Throws: `.invalidAttribute`.
+  static func key(tag: String) throws(StoreError) -> [UInt8] {
+    let key = Array((tagPrefix + tag).utf8)
+    guard !tag.isEmpty, key.count <= keyBytes else {
+      throw StoreError(
+        .invalidAttribute, "a tag has 1 to \(keyBytes - tagPrefix.utf8.count) bytes", keyPrefix: Array(key.prefix(32)))
+    }
+    return key
+  }
 
   /// - Throws: `.invalidAttribute` if a key is no text, or longer than ``keyBytes``.
   mutating func add(_ key: [UInt8], _ version: UInt64) throws(StoreError) {

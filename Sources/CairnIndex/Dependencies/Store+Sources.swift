@@ -14,6 +14,33 @@ extension Store {
     return sources
   }
 
+  /// Tags that something is to have: what is put with them is stale as soon as one of them is invalidated. They are of
+  /// the whole store, all of its collections. To be asked before anything is read, as ``sources(of:)``, and to be put
+  /// together with these by ``Sources/merging(_:)``.
+  ///
+  /// - Parameter tags: of 1 to 229 bytes.
+  /// - Throws: as ``sources(of:)``.
+  /// - Complexity: as that; each read of such an entry looks its tags up, too.
+  public func sources(tags: [String]) throws(StoreError) -> Sources {
+    var keys: [[UInt8]] = []
+    for tag in tags { keys.append(try Sources.key(tag: tag)) }
+    return try sources(of: keys)
+  }
+
+  /// Makes all entries stale that have been put with a tag, however many: none of them is there any more for
+  /// ``freshValue(for:)``, nor for the reads of collections, nor what was made from them. What is read already and put
+  /// later, with what ``sources(tags:)`` told before this, is stale as well.
+  ///
+  /// It is a put of an empty value, with the tag as its key behind ``Sources/tagPrefix``. The space of the entries
+  /// comes back when they are replaced, expire or are removed (``removeStale(prefix:)``).
+  ///
+  /// - Returns: the version of the tag.
+  /// - Throws: as ``sources(tags:)`` and ``Store/put(_:for:expires:durability:)``.
+  @discardableResult
+  public func invalidate(tag: String, durability: Durability? = nil) throws(StoreError) -> UInt64 {
+    try put("", for: Sources.key(tag: tag), durability: durability)
+  }
+
   /// Gives a key a value that was made from others: see ``Sources``.
   ///
   /// - Throws: `.dependencyCycle` if the key is among its sources, or among theirs; `.invalidAttribute` if there are
