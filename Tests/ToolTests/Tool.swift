@@ -1,5 +1,6 @@
 import CairnTestSupport
 import Foundation
+import Testing
 
 /// Runs `kvdump`, and other programs, as processes.
 enum Tool {
@@ -45,15 +46,18 @@ enum Tool {
     var entries: [[UInt8]: [UInt8]] = [:]
     for line in result.text.split(separator: "\n") {
       let parts = line.split(separator: "\t", omittingEmptySubsequences: false).map(bytes(hex:))
-      precondition(entries[parts[0]] == nil, "a key is listed twice")
-      entries[parts[0]] = parts[1]
+      guard parts.count == 2 else {
+        Issue.record("a line that is no entry: \(line); the end was \(result.code), \(result.errors)")
+        continue
+      }
+      if entries.updateValue(parts[1], forKey: parts[0]) != nil { Issue.record("a key is listed twice: \(line)") }
     }
     return entries
   }
 
   private static func bytes(hex: Substring) -> [UInt8] {
     let digits = Array(hex)
-    return stride(from: 0, to: digits.count, by: 2).map { UInt8(String(digits[$0...$0 + 1]), radix: 16)! }
+    return stride(from: 1, to: digits.count, by: 2).map { UInt8(String(digits[($0 - 1)...$0]), radix: 16) ?? 0 }
   }
 
   static func json(_ result: Result) throws -> [String: Any] {
