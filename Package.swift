@@ -26,6 +26,7 @@ let package = Package(
     .library(name: "Cairn", targets: ["Cairn"]),
     .library(name: "CairnIndex", targets: ["CairnIndex"]),
     .library(name: "CairnAttributes", targets: ["CairnAttributes"]),
+    .library(name: "CairnCache", targets: ["CairnCache"]),
     .library(name: "CairnFoundation", targets: ["CairnFoundation"]),
     .executable(name: "kvdump", targets: ["kvdump"]),
     .executable(name: "cairn-demo", targets: ["cairn-demo"]),
@@ -41,6 +42,8 @@ let package = Package(
     // Indexes of attributes, in compressed bitmaps.
     .systemLibrary(name: "CRoaring"),
     .target(name: "CairnAttributes", dependencies: ["CRoaring", "Cairn", "CairnIndex"], swiftSettings: settings),
+    // Caches with limits.
+    .target(name: "CairnCache", dependencies: ["Cairn", "CairnIndex"], swiftSettings: settings),
     .target(name: "CairnInspect", dependencies: ["CZstd", "Cairn", "CairnIndex"], swiftSettings: settings),
     // Command lines: parsing, help, completion, manual page.
     .target(name: "CairnArguments", swiftSettings: settings),
@@ -79,6 +82,8 @@ let package = Package(
     .testTarget(
       name: "CairnAttributesTests", dependencies: ["Cairn", "CairnAttributes", "CairnIndex", "CairnTestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "CairnCacheTests", dependencies: ["Cairn", "CairnCache", "CairnTestSupport"], swiftSettings: settings),
     .testTarget(
       name: "CairnCrashTests",
       dependencies: [

@@ -1,0 +1,61 @@
+/// Doubly linked lists of slots, which share one array of links: each slot is in one list at most. Eight bytes a slot.
+struct SlotLinks {
+  private struct Link {
+    /// Towards the newest.
+    var newer = SlotList.none
+    /// Towards the oldest.
+    var older = SlotList.none
+  }
+
+  private var links: [Link] = []
+
+  func newer(_ slot: UInt32) -> UInt32 { links[Int(slot)].newer }
+  func older(_ slot: UInt32) -> UInt32 { links[Int(slot)].older }
+
+  /// As the newest of a list.
+  mutating func add(_ slot: UInt32, to list: inout SlotList, weight: Int = 1) {
+    while links.count <= Int(slot) { links.append(Link()) }
+    links[Int(slot)] = Link(older: list.newest)
+    if list.newest == SlotList.none { list.oldest = slot } else { links[Int(list.newest)].newer = slot }
+    list.newest = slot
+    list.count += 1
+    list.weight += weight
+  }
+
+  mutating func remove(_ slot: UInt32, from list: inout SlotList, weight: Int = 1) {
+    let link = links[Int(slot)]
+    if link.newer == SlotList.none { list.newest = link.older } else { links[Int(link.newer)].older = link.older }
+    if link.older == SlotList.none { list.oldest = link.newer } else { links[Int(link.older)].newer = link.newer }
+    list.count -= 1
+    list.weight -= weight
+  }
+
+  /// The oldest first.
+  func forEach(in list: SlotList, _ body: (Int) -> Void) {
+    var slot = list.oldest
+    while slot != SlotList.none {
+      body(Int(slot))
+      slot = newer(slot)
+    }
+  }
+}
+
+/// One of the lists in ``SlotLinks``.
+struct SlotList {
+  /// In place of a slot.
+  static let none = UInt32.max
+
+  fileprivate(set) var newest = none
+  fileprivate(set) var oldest = none
+  fileprivate(set) var count = 0
+  /// Of all in it.
+  fileprivate(set) var weight = 0
+}
+
+extension Array {
+  /// Sets the element of a slot; those of slots before it that nothing was set for are `filler`.
+  mutating func set(_ slot: UInt32, _ element: Element, filler: Element) {
+    while count <= Int(slot) { append(filler) }
+    self[Int(slot)] = element
+  }
+}
