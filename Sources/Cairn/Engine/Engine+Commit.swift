@@ -179,21 +179,33 @@ extension Engine {
   }
 
   /// Encodes what the operation does.
+  @inline(__always)
   private func stage(_ operation: Operation, _ decision: Decision) throws(StoreError) -> Outcome {
+    if !consequential.isEmpty { try stageWithConsequences(operation) } else { try stage(operation, isFirst: true) }
+    return decision == .proceedOnExpired ? .committedOnExpired : .committed(log.lastSequence)
+  }
+
+  @inline(never)
+  private func stageWithConsequences(_ operation: Operation) throws(StoreError) {
     // The first operation of a batch says how many there are.
     let isFirst = alongside.isEmpty
     if !isFirst { try stageAlongside(of: operation) }
+    try stage(operation, isFirst: isFirst)
+  }
+
+  @inline(__always)
+  private func stage(_ operation: Operation, isFirst: Bool) throws(StoreError) {
     switch operation.kind {
     case .sync: break
     case .batch: try stageBatch(operation, isFirst: isFirst)
     case .put, .remove, .invalidate: try stageSingle(operation, batchCount: isFirst ? 1 : 0)
     }
-    return decision == .proceedOnExpired ? .committedOnExpired : .committed(log.lastSequence)
   }
 
   /// - Parameters:
   ///   - batchCount: as ``StagedOperation/batchCount``.
   ///   - flags: beside those that it has by itself.
+  @inline(__always)
   func stageSingle(_ operation: Operation, batchCount: Int = 1, flags: UInt16 = 0) throws(StoreError) {
     // While the record is encoded and written, the bucket arrives.
     let hash = index.hash(operation.key)
