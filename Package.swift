@@ -42,8 +42,9 @@ let package = Package(
     // Indexes of attributes, in compressed bitmaps.
     .systemLibrary(name: "CRoaring"),
     .target(name: "CairnAttributes", dependencies: ["CRoaring", "Cairn", "CairnIndex"], swiftSettings: settings),
-    // Caches with limits.
-    .target(name: "CairnCache", dependencies: ["Cairn", "CairnIndex"], swiftSettings: settings),
+    // Caches with limits; SHA-256, for keys of what was computed.
+    .systemLibrary(name: "CCrypto"),
+    .target(name: "CairnCache", dependencies: ["CCrypto", "Cairn", "CairnIndex"], swiftSettings: settings),
     .target(name: "CairnInspect", dependencies: ["CZstd", "Cairn", "CairnIndex"], swiftSettings: settings),
     // Command lines: parsing, help, completion, manual page.
     .target(name: "CairnArguments", swiftSettings: settings),

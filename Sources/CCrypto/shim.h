@@ -1,0 +1,3 @@
+#pragma once
+// Debian: libssl-dev.
+#include <openssl/evp.h>
