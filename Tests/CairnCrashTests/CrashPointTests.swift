@@ -245,7 +245,7 @@ import Testing
     bytes[256 + 72 + 20] ^= 1
     try Files.write(bytes, to: path)
     let error = #expect(throws: StoreError.self) { try store.sync() }
-    #expect(error?.code == .damaged && error?.byteOffset == 256 + 72, "\(error!)")
+    #expect(error?.code == .damaged && error?.byteOffset == 256 + 72, "\(error as Any)")
     let next = #expect(throws: StoreError.self) { try store.put("newer", for: "new") }
     #expect(next?.code == .writerFailed)
     #expect(throws: StoreError.self) { try store.close() }

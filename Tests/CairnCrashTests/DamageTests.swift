@@ -223,7 +223,8 @@ import Testing
     for sequence in 1...4 { #expect(try changes.next()?.sequence == UInt64(sequence)) }
     for _ in 0..<2 {
       let error = #expect(throws: StoreError.self) { try changes.next() }
-      #expect(error?.code == .damaged && error?.byteOffset == offset && error?.file == path, "\(error!)")
+      #expect(
+        error?.code == .damaged && error?.byteOffset == offset && error?.file == path, "\(error as Any)")
     }
     try store.close()
   }

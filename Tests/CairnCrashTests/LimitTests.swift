@@ -65,7 +65,7 @@ import Testing
     for kibibytes in stride(from: 0, to: 640, by: 24) {
       try trial.prepare()
       let filler = disk.path + "/filler"
-      try Files.write([UInt8](repeating: 1, count: try disk.freeBytes() - kibibytes << 10), to: filler)
+      try Files.write([UInt8](repeating: 1, count: max(0, try disk.freeBytes() - kibibytes << 10)), to: filler)
       let outcome = try trial.play()
       let place: Comment = "\(kibibytes) KiB: \(outcome.description)"
       #expect(outcome.isOrderly, place)
@@ -92,7 +92,7 @@ import Testing
     for kibibytes in stride(from: 0, to: 320, by: 16) {
       try trial.prepare()
       let filler = disk.path + "/filler"
-      try Files.write([UInt8](repeating: 1, count: try disk.freeBytes() - kibibytes << 10), to: filler)
+      try Files.write([UInt8](repeating: 1, count: max(0, try disk.freeBytes() - kibibytes << 10)), to: filler)
       let outcome = try trial.play { Tracing.withoutReservation($0) }
       let place: Comment = "\(kibibytes) KiB: \(outcome.description)"
       #expect(outcome.isOrderly, place)

@@ -132,7 +132,7 @@ import Testing
         } else {
           // As a crash leaves it.
           try store.sync()
-          try FileManager.default.copyItem(atPath: path, toPath: path + "-copy")
+          try Files.copyStore(path, to: path + "-copy")
           try store.close()
           try FileManager.default.removeItem(atPath: path)
           try FileManager.default.moveItem(atPath: path + "-copy", toPath: path)

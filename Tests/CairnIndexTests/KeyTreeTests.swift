@@ -100,7 +100,8 @@ import Testing
         case 2: .before(a)
         case 3: .between(a, b)
         // Of two that are near to each other.
-        case 4: .between(a, model[min(place(of: a, in: model) + random.below(200), model.count - 1)])
+        case 4 where !model.isEmpty:
+          .between(a, model[min(place(of: a, in: model) + random.below(200), model.count - 1)])
         default: .prefix([UInt8](a.prefix(1 + random.below(a.count))))
         }
       let expected = model.filter { range.contains($0) }

@@ -34,7 +34,7 @@ import Testing
     #expect(number > 2)
     // As the process leaves it if it dies now.
     let copy = directory.path("copy")
-    try Files.copyTree(path, to: copy)
+    try Files.copyStore(path, to: copy)
     let keys = try store.keys()
     let again = try Store.open(at: copy, options: options())
     #expect(try again.keys() == keys && ordered(again).state.withLock { $0.tree.content != nil })

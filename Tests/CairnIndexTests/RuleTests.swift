@@ -255,7 +255,7 @@ import Testing
     try store.put("new", for: "source")
     try store.sync()
     let copy = directory.path("copy")
-    try FileManager.default.copyItem(atPath: path, toPath: copy)
+    try Files.copyStore(path, to: copy)
     try store.close()
     let name = try #require(try FileManager.default.contentsOfDirectory(atPath: copy).first { $0.hasSuffix(".log") })
     let bytes = try Data(contentsOf: URL(fileURLWithPath: copy + "/" + name))

@@ -29,7 +29,7 @@ import Testing
     #expect(verified.text.contains("at byte \(offset)"), "\(verified.text)", sourceLocation: location)
     let error = #expect(throws: StoreError.self, sourceLocation: location) { try opened(log.path, .mustExist).close() }
     #expect(
-      error?.code == .damaged && error?.byteOffset == offset, "\(String(describing: error))", sourceLocation: location)
+      error?.code == .damaged && error?.byteOffset == offset, "\(error as Any)", sourceLocation: location)
     let store = try opened(log.path, .readOnly)
     #expect(try keys(store) == before, sourceLocation: location)
     try store.close()
@@ -54,7 +54,7 @@ import Testing
     #expect(try Tool.run("verify", log.path).code == 4, sourceLocation: location)
     for access in [Store.Options.Access.readOnly, .mustExist] {
       let error = #expect(throws: StoreError.self, sourceLocation: location) { try opened(log.path, access).close() }
-      #expect(error?.code == .unsupportedFormat, "\(String(describing: error))", sourceLocation: location)
+      #expect(error?.code == .unsupportedFormat, "\(error as Any)", sourceLocation: location)
     }
   }
 
@@ -77,7 +77,8 @@ import Testing
     try log.write()
     #expect(try Tool.run("verify", log.path).code == 3)
     let error = #expect(throws: StoreError.self) { try opened(log.path, .mustExist).close() }
-    #expect(error?.code == .damaged && error?.file?.hasSuffix("segment-00000002.log") == true, "\(error!)")
+    #expect(
+      error?.code == .damaged && error?.file?.hasSuffix("segment-00000002.log") == true, "\(error as Any)")
     let store = try opened(log.path, .readOnly)
     #expect(store.damage?.code == .damaged)
     #expect(try keys(store) == ["a"])
@@ -170,7 +171,7 @@ import Testing
     Files.remove(log.path + "/segment-00000001.log")
     try log.write("segment-\(number).log")
     let error = #expect(throws: StoreError.self) { try opened(log.path, .mustExist).close() }
-    #expect(error?.code == .damaged, "\(String(describing: error))")
+    #expect(error?.code == .damaged, "\(error as Any)")
     let store = try opened(log.path, .readOnly)
     #expect(try store.damage?.code == .damaged && keys(store) == [])
     try store.close()

@@ -58,7 +58,7 @@ import Testing
     let lines = try result.text.split(separator: "\n").map {
       try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
     }
-    #expect(result.code == 2 && lines.count == 3)
+    try #require(result.code == 2 && lines.count == 3)
     #expect(lines[0]["difference"] as? String == "onlyInSecond" && lines[0]["key"] as? String == "\u{1B}")
     #expect(lines[1]["difference"] as? String == "onlyInSecond" && lines[1]["keyBase64"] as? String == "/w==")
     #expect(lines[2]["same"] as? Int == fixture.content.count && lines[2]["onlyInSecond"] as? Int == 2)

@@ -18,7 +18,7 @@ import Testing
     }
     try store.close()
     let text = lines(try Tool.run("log", path))
-    #expect(text.count == 5)
+    try #require(text.count == 5)
     #expect(text[0].hasPrefix("segment-00000001.log        256            0  link"))
     #expect(text[1].hasSuffix("put               1         3  a  until 2096-10-02T07:06:40.000Z"))
     #expect(text[2].hasSuffix("put               1         3  b  (the batch goes on)"))
@@ -27,8 +27,8 @@ import Testing
     let json = try lines(try Tool.run("log", path, "--json", "--from", "2")).map {
       try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
     }
-    #expect(
-      json.map { $0["kind"] as? String } == ["put", "remove", "seal"] && json[2]["reason"] as? String == "closed")
+    try #require(json.map { $0["kind"] as? String } == ["put", "remove", "seal"])
+    #expect(json[2]["reason"] as? String == "closed")
     #expect(json[0]["moreFollows"] as? Bool == true && json[0]["valueBytes"] as? Int == 3)
     let history = lines(try Tool.run("history", path, "a"))
     #expect(history.count == 2 && history[0].hasSuffix("  one") && history[1].contains("remove"))
