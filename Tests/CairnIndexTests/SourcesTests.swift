@@ -164,6 +164,17 @@ import Testing
     #expect(try !collection.contains("1"))
     try collection.put("1", for: "1", derivedFrom: store.sources(tags: ["of 1"]))
     #expect(try collection.contains("1"))
+    // Whatever removes a tag: nothing that was stale is fresh again.
+    try store.put("", for: "old", derivedFrom: store.sources(tags: ["short-lived:mail"]))
+    let before = try store.sources(tags: ["short-lived:mail"])
+    try store.invalidate(tag: "short-lived:mail")
+    try store.remove(Sources.tagPrefix + "short-lived:mail")
+    #expect(try !isFresh(store, "old"))
+    try store.put("", for: "new", derivedFrom: before)
+    #expect(try !isFresh(store, "new"))
+    try store.put("", for: "new", derivedFrom: store.sources(tags: ["short-lived:mail"]))
+    #expect(try isFresh(store, "new"))
+    for key in ["old", "new"] { try store.remove(key) }
     // Versions of tags are kept as entries are.
     try store.compact()
     try store.close()

@@ -13,8 +13,10 @@ extension PlantedBug {
       Edit(copy, "      try content.file.sync()\n", "      if !PLANTED { try content.file.sync() }\n")),
     PlantedBug(
       "lock-of-a-removed-file", "The lock of a file that has been removed counts as the lock of its place.",
-      caughtBy: "BackupTargetTests/aLockThatIsRemoved",
-      Edit("Cairn/IO/System.swift", "if status.st_nlink == 0 {", "if !PLANTED && status.st_nlink == 0 {")),
+      caughtBy: "BackupsAtOnceTests/aLockThatIsRemoved",
+      Edit(
+        "Cairn/IO/System.swift", "if !isNamed || own.st_ino",
+        "if PLANTED { return opened }\n    if !isNamed || own.st_ino")),
     PlantedBug(
       "old-backup-removed-too-early", "The earlier backup is removed before the name of the new one is on the disk.",
       caughtBy: "BackupCrashTests/crashes",

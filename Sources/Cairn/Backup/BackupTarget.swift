@@ -10,7 +10,6 @@ final class BackupTarget {
   /// What is at the place, if anything.
   let replaced: EarlierBackup?
   private let temporary: String
-  private let fileSystem: any FileSystem
   private let parent: any Directory
   private let name: TargetName
   private let lock: any File
@@ -38,7 +37,6 @@ final class BackupTarget {
     }
     replaced = try EarlierBackup(path, of: store, isReplaced: true, fileSystem)
     for other in try parent.names() where name.isUnused(other) { Self.remove(other, parent, fileSystem) }
-    self.fileSystem = fileSystem
     self.parent = parent
     self.name = name
     for _ in 0..<8 {
@@ -82,9 +80,9 @@ final class BackupTarget {
     if replaced == nil {
       do throws(StoreError) { try parent.rename(temporary, to: name.name) } catch {
         // Where there was nothing, or something that was just being removed.
-        let there = try? EarlierBackup.open(parent.path + "/" + name.name, fileSystem)?.names()
-        guard there?.isEmpty == false else { throw error }
-        throw StoreError(.locked, "another one has been put there meanwhile", file: error.file)
+        guard System.isTaken(error) else { throw error }
+        throw StoreError(
+          .locked, "another one has been put there meanwhile", file: error.file, systemError: error.systemError)
       }
     } else if try !parent.exchange(temporary, name.name) {
       old = try name.unused(TargetName.previousSuffix)

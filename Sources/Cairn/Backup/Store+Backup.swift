@@ -39,10 +39,10 @@ extension Store {
   /// - Returns: what has been done.
   /// - Throws: `.damaged` if the store is (tells where); `.notAStore` (there is something at `path`, or at `earlier`,
   ///   that is no backup of this store, or one with more in it than the store has); `.locked` (the backup at `path` is
-  ///   open for writing, or being replaced by another call); `.invalidOption` (`path` is in the store, or `earlier` is
-  ///   the store); `.historyGone` (the store is a follower that had to begin anew meanwhile); `.noSpace`, `.notFound`,
-  ///   `.permissionDenied` and others of the disk; `.closed`. The store, and what was at `path`, are untouched then;
-  ///   but if the very last sync fails, the new one is there.
+  ///   open for writing, being replaced by another call, or has come meanwhile); `.invalidOption` (`path` is in the
+  ///   store, or `earlier` is the store); `.historyGone` (the store is a follower that had to begin anew meanwhile);
+  ///   `.noSpace`, `.notFound`, `.permissionDenied` and others of the disk; `.closed`. The store, and what was at
+  ///   `path`, are untouched then; but if the very last sync fails, the new one is there.
   /// - Complexity: what it takes to read, write and sync what is new; and as much space, beside the earlier backup.
   @discardableResult
   public func backup(
@@ -66,8 +66,8 @@ extension Store {
   ///   - progress: told after each MiB; what it throws ends the work.
   /// - Throws: `.damaged` if the backup is (tells where), or its end is cut off; `.notFound`, `.notAStore` (also if
   ///   there is something at `path`, or with `replacing`, something else than that store); `.locked` (it is open for
-  ///   writing); `.invalidOption` (`path` is in the backup); `.unsupportedFormat`, and those of the disk. What was at
-  ///   `path` is untouched then; but if the very last sync fails, the new store is there.
+  ///   writing, or has come meanwhile); `.invalidOption` (`path` is in the backup); `.unsupportedFormat`, and those of
+  ///   the disk. What was at `path` is untouched then; but if the very last sync fails, the new store is there.
   /// - Complexity: a million records a second, 12 bytes of memory for each key, and what it takes to write and sync.
   @discardableResult
   public static func restore(

@@ -20,6 +20,9 @@ package enum System {
     return StoreError(kind, "\(operation) failed: \(reason)", file: path, byteOffset: offset, systemError: code)
   }
 
+  /// Whether a name could not be given to something because something else has it.
+  static func isTaken(_ error: StoreError) -> Bool { error.systemError == EEXIST || error.systemError == ENOTEMPTY }
+
   @inline(__always)
   static func retrying(_ call: () -> Int) -> Int {
     while true {
@@ -314,10 +317,10 @@ final class PosixDirectory: Directory, @unchecked Sendable {  // `isOpen` change
       if errno == EAGAIN || errno == EACCES { return nil }
       throw System.failure("lock", full(name))
     }
-    // Who had it may have removed the file while this one was between its two calls: what has no name keeps nobody out.
-    var status = stat()
-    guard unsafe fstat(file, &status) == 0 else { throw System.failure("fstat", full(name)) }
-    if status.st_nlink == 0 { return nil }
+    // Who had it may have removed the file between these two calls: what has no name, or another's, keeps nobody out.
+    var (own, named) = (stat(), stat())
+    let isNamed = unsafe fstat(file, &own) == 0 && fstatat(descriptor, name, &named, AT_SYMLINK_NOFOLLOW) == 0
+    if !isNamed || own.st_ino != named.st_ino || own.st_dev != named.st_dev { return nil }
     opened.closeInChildren()
     return opened
   }

@@ -1,5 +1,3 @@
-@_spi(_Unicode) internal import Swift
-
 /// What entries of a cache are found by: texts, integers, and what is put together from these.
 ///
 /// ```swift
@@ -21,8 +19,8 @@ public protocol CacheKey: Hashable, Sendable {
   /// Adds its parts.
   func encode(into key: inout CacheKeyEncoder)
 
-  /// What it is on the disk in place of its parts, so that prefixes and patterns find it; `nil`: its parts. Another one
-  /// for each key.
+  /// What it is on the disk in place of its parts, so that prefixes and patterns find it: not empty, and another one
+  /// for each key; of all keys of a type, or of none (`nil`: the parts).
   var text: String? { get }
 }
 
@@ -33,7 +31,7 @@ extension CacheKey {
   ///
   /// - Throws: ``CacheKeyError``.
   public func encoded() throws(CacheKeyError) -> [UInt8] {
-    if let text { return Array(CacheKeyEncoder.canonical(text).utf8) }
+    if let text { return CacheKeyEncoder.canonical(text) }
     var encoder = CacheKeyEncoder()
     encode(into: &encoder)
     if let failure = encoder.failure { throw failure }
@@ -100,24 +98,27 @@ public struct CacheKeyEncoder {
     bytes += content
   }
 
-  /// The same bytes for all texts that are equal.
-  static func canonical(_ text: String) -> String {
-    text.utf8.allSatisfy { $0 < 0x80 } ? text : String(String.UnicodeScalarView(text._nfc))
+  /// The same bytes for all texts that are equal (NFC). Characters that a later version of Unicode defines may come to
+  /// be others in that one.
+  static func canonical(_ text: String) -> [UInt8] {
+    text.utf8.allSatisfy { $0 < 0x80 } ? Array(text.utf8) : text._nfcCodeUnits
   }
 
-  public mutating func add(_ text: String) { add(.text, Self.canonical(text).utf8) }
+  public mutating func add(_ text: String) { add(.text, Self.canonical(text)) }
+  public mutating func add(_ text: Substring) { add(String(text)) }
   public mutating func add(_ integer: some FixedWidthInteger & CacheKey) { add(.integer, "\(integer)".utf8) }
   public mutating func add(_ bool: Bool) { add(.bool, (bool ? "1" : "0").utf8) }
   public mutating func add(_ bytes: [UInt8]) { add(.bytes, bytes) }
 
-  /// 0 and -0 are one. What is no number is equal to nothing, and cannot be in a key.
+  /// Its bits. 0 and -0 are one; what is no number is equal to nothing, and cannot be in a key.
   public mutating func add(_ number: Double) {
     if number.isNaN { failure = failure ?? CacheKeyError(description: "NaN cannot be part of a key") }
-    add(.number, (number == 0 ? "0.0" : "\(number)").utf8)
+    add(.number, String((number == 0 ? 0 : number.isNaN ? .nan : number).bitPattern, radix: 16).utf8)
   }
 
   public mutating func add(_ number: Float) { add(Double(number)) }
 
+  /// Its parts. A text that is added as a key of any type is another part than the same text by itself.
   public mutating func add(_ key: some CacheKey) {
     var encoder = CacheKeyEncoder()
     key.encode(into: &encoder)

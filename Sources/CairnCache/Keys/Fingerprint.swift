@@ -12,8 +12,8 @@ internal import Cairn
 /// ```
 ///
 /// SHA-256, so that two that differ never get each other's result, whoever chooses what is hashed. Parts have names and
-/// may come in any order. In the cache the key is the text with the digest in hexadecimal behind it: invalidate or
-/// count by the text, as by any prefix.
+/// may come in any order, but for those of the same name; what is no number (NaN) is one value. In the cache the key is
+/// the text with the digest in hexadecimal behind it: invalidate or count by the text, as by any prefix.
 public struct Fingerprint: CacheKey, CustomStringConvertible {
   public let prefix: String
   /// 32 bytes.
@@ -39,7 +39,7 @@ public struct Fingerprint: CacheKey, CustomStringConvertible {
 
     private mutating func append(_ name: String, _ key: CacheKeyEncoder) { append(name, SHA256.digest(key.bytes)) }
     private mutating func append(_ name: String, _ digest: [UInt8]) {
-      all.append((Array(CacheKeyEncoder.canonical(name).utf8), digest))
+      all.append((CacheKeyEncoder.canonical(name), digest))
     }
 
     public mutating func add(_ name: String, _ key: some CacheKey) {

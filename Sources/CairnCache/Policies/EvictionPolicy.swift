@@ -3,7 +3,8 @@
 ///
 /// For each entry that is new, in this order: ``admit(hash:weight:)``; ``evict()`` as often as room is needed;
 /// ``insert(_:)``. Of reads it is told by ``access(_:)``, some time later and not in every case: of many reads at the
-/// same time some may be left out.
+/// same time some may be left out. Slots in these calls are of entries that are there, but in ``insert(_:)``, where
+/// they are of none.
 ///
 /// One's own policy conforms to this. All that comes with Cairn does its work in constant time, or as the logarithm of
 /// the number of entries, but where it says otherwise.
@@ -47,13 +48,16 @@ public struct CachedEntry: Sendable, Equatable {
   public let hash: UInt64
   /// In the unit of the cache's limit; at least 1.
   public let weight: Int
-  /// To make it again, in whatever unit the application thinks.
+  /// To make it again, in whatever unit the application thinks; 0 to ``costMax``.
   public let cost: Double
 
   public init(slot: Int, hash: UInt64, weight: Int = 1, cost: Double = 1) {
     self.slot = slot
     self.hash = hash
-    self.weight = weight
-    self.cost = cost
+    self.weight = max(weight, 1)
+    self.cost = cost.isNaN ? 1 : min(max(cost, 0), Self.costMax)
   }
+
+  /// Costs are 0 to this, so that sums and ratios of them are numbers; what is no number counts as 1.
+  public static let costMax = 1e12
 }

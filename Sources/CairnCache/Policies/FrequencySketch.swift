@@ -1,6 +1,6 @@
 /// About how often each of very many keys has been asked for of late: a count-min sketch of counters from 0 to 15, all
 /// of which are halved from time to time. Einziger, Friedman, Manes, *TinyLFU: A Highly Efficient Cache Admission
-/// Policy*, 2017. Eight bytes an entry.
+/// Policy*, 2017. Eight to sixteen bytes an entry.
 struct FrequencySketch {
   private var table: [UInt64] = []
   private var additions = 0

@@ -19,9 +19,7 @@ public struct GDSFPolicy: EvictionPolicy {
 
   public mutating func insert(_ entry: CachedEntry) {
     let slot = UInt32(entry.slot)
-    // A cost that is no number would have no place among others.
-    let cost = entry.cost.isFinite ? max(entry.cost, 0) : 1
-    entries.set(slot, Entry(weight: Double(max(entry.weight, 1)), cost: cost), filler: Entry())
+    entries.set(slot, Entry(weight: Double(entry.weight), cost: entry.cost), filler: Entry())
     rank(slot, isThere: false)
   }
 

@@ -1,8 +1,9 @@
 /// S3-FIFO: what is new has a tenth of the room, and gets into the rest if it is read there, or comes back soon after
 /// it has gone. Yang et al., *FIFO Queues are All You Need for Cache Eviction*, SOSP 2023.
 ///
-/// What weighs a tenth of the capacity or more is not admitted. Giving one up passes what has been read on to another
-/// place: as many as have been read since the last time, in the worst case.
+/// What weighs more than a tenth of the capacity is not admitted. Giving one up passes on what has been read, up to
+/// three times each: in the worst case all of them, one or two on average. Of what has gone, as much as has nine tenths
+/// of the capacity is remembered: some 50 bytes each.
 public struct S3FIFOPolicy: EvictionPolicy {
   private struct Entry {
     var hash: UInt64 = 0
@@ -20,8 +21,8 @@ public struct S3FIFOPolicy: EvictionPolicy {
   private var entries: [Entry] = []
   private var ghosts = Ghosts()
   private var (smallCapacity, mainCapacity) = (1, 1)
-  /// What was admitted last had gone before, not long ago.
-  private var isBack = false
+  /// What was admitted last, if it had gone before, not long ago.
+  private var back: UInt64?
 
   /// - Parameter threshold: how often an entry is read among the new ones before it gets into the rest, from 1.
   public init(threshold: Int = 1) { self.threshold = UInt8(clamping: max(threshold, 1)) }
@@ -33,19 +34,20 @@ public struct S3FIFOPolicy: EvictionPolicy {
   }
 
   public mutating func admit(hash: UInt64, weight: Int) -> Bool {
-    isBack = ghosts.remove(hash)
+    back = ghosts.remove(hash) ? hash : nil
     return weight <= smallCapacity
   }
 
   public mutating func insert(_ entry: CachedEntry) {
     let slot = UInt32(entry.slot)
+    let isBack = back == entry.hash
     entries.set(slot, Entry(hash: entry.hash, weight: entry.weight, isInMain: isBack), filler: Entry())
     if isBack {
       links.add(slot, to: &main, weight: entry.weight)
     } else {
       links.add(slot, to: &small, weight: entry.weight)
     }
-    isBack = false
+    back = nil
   }
 
   public mutating func access(_ slot: Int) {
@@ -102,8 +104,8 @@ extension EvictionPolicy where Self == S3FIFOPolicy {
 }
 
 /// What has gone not long ago: hashes, the oldest of which are forgotten.
-private struct Ghosts {
-  private var queue: [(hash: UInt64, weight: Int, number: UInt64)] = []
+struct Ghosts {
+  private(set) var queue: [(hash: UInt64, weight: Int, number: UInt64)] = []
   private var start = 0
   /// By hash, the number of the one that counts.
   private var numbers: [UInt64: UInt64] = [:]
@@ -119,6 +121,8 @@ private struct Ghosts {
   mutating func add(_ hash: UInt64, weight: Int) {
     if weight > capacity { return }
     _ = remove(hash)
+    // Most of them are back, and one that is not keeps their places.
+    if queue.count - start > 2 * numbers.count + 64 { keepCurrent() }
     queue.append((hash, weight, next))
     numbers[hash] = next
     next += 1
@@ -134,6 +138,15 @@ private struct Ghosts {
     weight -= queue[place].weight
     queue[place].weight = 0
     return true
+  }
+
+  private mutating func keepCurrent() {
+    queue = queue[start...].filter { numbers[$0.hash] == $0.number }
+    for place in queue.indices {
+      queue[place].number = UInt64(place)
+      numbers[queue[place].hash] = UInt64(place)
+    }
+    (start, next) = (0, UInt64(queue.count))
   }
 
   private mutating func shrink() {

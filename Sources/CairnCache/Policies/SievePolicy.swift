@@ -42,7 +42,14 @@ public struct SievePolicy: EvictionPolicy {
     return Int(slot)
   }
 
-  public func forEach(_ body: (Int) -> Void) { links.forEach(in: list, body) }
+  public func forEach(_ body: (Int) -> Void) {
+    // The hand comes by what has been read twice.
+    for isVisited in [false, true] {
+      let some = { (slot: Int) in if visited[slot] == isVisited { body(slot) } }
+      links.forEach(in: list, from: hand, some)
+      if hand != SlotList.none { links.forEach(in: list, upTo: hand, some) }
+    }
+  }
 }
 
 extension EvictionPolicy where Self == SievePolicy {

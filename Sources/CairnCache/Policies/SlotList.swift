@@ -31,9 +31,15 @@ struct SlotLinks {
   }
 
   /// The oldest first.
-  func forEach(in list: SlotList, _ body: (Int) -> Void) {
-    var slot = list.oldest
-    while slot != SlotList.none {
+  ///
+  /// - Parameters:
+  ///   - start: from this one on; none: from the oldest.
+  ///   - end: the one behind the last.
+  func forEach(
+    in list: SlotList, from start: UInt32 = SlotList.none, upTo end: UInt32 = SlotList.none, _ body: (Int) -> Void
+  ) {
+    var slot = start == SlotList.none ? list.oldest : start
+    while slot != SlotList.none && slot != end {
       body(Int(slot))
       slot = newer(slot)
     }

@@ -37,8 +37,8 @@ public struct Sources: Sendable, Equatable {
   public static let attributeName = "@sources"
   /// The longest key that can be one, in bytes.
   public static let keyBytes = 234
-  /// What the keys of tags begin with: to observe them, or for rules. Nobody should remove such a key: what is of the
-  /// time before its first put would be fresh again.
+  /// What the keys of tags begin with: to observe them, or for rules. They are keys of the store like others, and stay
+  /// there; a put of one is an invalidation, and so is its removal.
   public static let tagPrefix = "@tag:"
 
   /// - Throws: `.invalidAttribute`.

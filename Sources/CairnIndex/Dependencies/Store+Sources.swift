@@ -18,13 +18,24 @@ extension Store {
   /// the whole store, all of its collections. To be asked before anything is read, as ``sources(of:)``, and to be put
   /// together with these by ``Sources/merging(_:)``.
   ///
-  /// - Parameter tags: of 1 to 229 bytes.
-  /// - Throws: as ``sources(of:)``.
-  /// - Complexity: as that; each read of such an entry looks its tags up, too.
+  /// A tag that nobody has asked for before is put. So each has a version, and no version comes twice: whatever removes
+  /// the key of a tag, such as an invalidation of everything, makes stale what had it.
+  ///
+  /// - Parameter tags: of 1 to 229 bytes, which tell them apart.
+  /// - Throws: as ``sources(of:)``, and as ``Store/putIfAbsent(_:for:expires:durability:)`` for the new ones.
+  /// - Complexity: as the first; each read of such an entry looks its tags up, too.
   public func sources(tags: [String]) throws(StoreError) -> Sources {
-    var keys: [[UInt8]] = []
-    for tag in tags { keys.append(try Sources.key(tag: tag)) }
-    return try sources(of: keys)
+    var sources = Sources()
+    for tag in tags {
+      let key = try Sources.key(tag: tag)
+      var version = try version(of: key)
+      while version == nil {
+        version = try putIfAbsent("", for: key)
+        if version == nil { version = try self.version(of: key) }
+      }
+      try sources.add(key, version ?? 0)
+    }
+    return sources
   }
 
   /// Makes all entries stale that have been put with a tag, however many: none of them is there any more for
