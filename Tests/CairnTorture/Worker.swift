@@ -135,7 +135,8 @@ package struct Worker {
     if failed.times == 3 { throw error }
     if store != nil {
       try lookAfterFailure(step)
-      let isFinal = step.isCommit && error.code != .noSpace
+      // Values are compressed before anything is written.
+      let isFinal = step.isCommit && error.code != .noSpace && error.message != "there is no memory for zstd"
       switch try again(step) {
       case nil where isFinal: throw Work.Wrong(what: "the writer went on after \(error)")
       case nil: return
