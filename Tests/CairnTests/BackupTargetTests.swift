@@ -11,9 +11,7 @@ import Testing
   private let directory = TemporaryDirectory()
 
   private func open(_ name: String, _ access: Store.Options.Access = .createIfMissing) throws -> Store {
-    var options = BackupTests.options(access)
-    options.compaction.isAutomatic = false
-    return try Store.open(at: directory.path(name), options: options)
+    try BackupTests.open(directory.path(name), access)
   }
 
   private func fill(_ store: Store, _ model: inout Numbered, _ batches: Int) throws {

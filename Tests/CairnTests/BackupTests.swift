@@ -14,6 +14,13 @@ import Testing
     return options
   }
 
+  /// A store that is compacted when it is told.
+  static func open(_ path: String, _ access: Store.Options.Access = .createIfMissing) throws -> Store {
+    var options = options(access)
+    options.compaction.isAutomatic = false
+    return try Store.open(at: path, options: options)
+  }
+
   /// Checks a backup by what recovery finds, all of it whole, and by its content.
   static func expect(_ path: String, _ model: inout Numbered, _ comment: Comment) throws {
     let store = try Store.open(at: path, options: options(.readOnly))

@@ -9,15 +9,9 @@ import Testing
 @Suite struct BackupsAtOnceTests {
   private let directory = TemporaryDirectory()
 
-  private func open(_ name: String, _ access: Store.Options.Access = .createIfMissing) throws -> Store {
-    var options = BackupTests.options(access)
-    options.compaction.isAutomatic = false
-    return try Store.open(at: directory.path(name), options: options)
-  }
-
   /// Two that replace the same backup, again and again: it never goes back.
   @Test func twoAtOnce() throws {
-    let store = try open("store")
+    let store = try BackupTests.open(directory.path("store"))
     let path = directory.path("backup")
     try store.put("first", for: "key")
     try store.backup(to: path)
@@ -49,7 +43,7 @@ import Testing
 
   /// Where there is nothing, one of them is the first; the others are told.
   @Test func firstAtOnce() throws {
-    let store = try open("store")
+    let store = try BackupTests.open(directory.path("store"))
     try store.put("1", for: "key")
     let refused = Atomic(0)
     for round in 0..<1000 where refused.load(ordering: .relaxed) < 20 {

@@ -136,7 +136,7 @@ package struct Worker {
     if store != nil {
       try lookAfterFailure(step)
       // Values are compressed before anything is written.
-      let isFinal = step.isCommit && error.code != .noSpace && error.message != "there is no memory for zstd"
+      let isFinal = step.isCommit && error.code != .noSpace && error != .noMemoryForZstd
       switch try again(step) {
       case nil where isFinal: throw Work.Wrong(what: "the writer went on after \(error)")
       case nil: return

@@ -55,7 +55,7 @@ final class FrozenWork: @unchecked Sendable {  // Used by whoever has taken it f
   private static let bufferBytesKept = 1 << 20
 
   init() throws(StoreError) {
-    guard let made = unsafe ZSTD_createDCtx() else { throw StoreError(.system, "there is no memory for zstd") }
+    guard let made = unsafe ZSTD_createDCtx() else { throw StoreError.noMemoryForZstd }
     unsafe context = made
   }
 
@@ -91,7 +91,7 @@ final class FrozenCompressor {
   private(set) var leastBytes = Store.Compression.leastBytes
 
   init(level: Int32) throws(StoreError) {
-    guard let made = unsafe ZSTD_createCCtx() else { throw StoreError(.system, "there is no memory for zstd") }
+    guard let made = unsafe ZSTD_createCCtx() else { throw StoreError.noMemoryForZstd }
     unsafe context = made
     self.level = level
     unsafe _ = ZSTD_CCtx_setParameter(made, ZSTD_c_compressionLevel, level)

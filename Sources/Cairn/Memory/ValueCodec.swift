@@ -144,21 +144,19 @@ package final class CodecWork: @unchecked Sendable {  // Used by whoever has tak
 
   func compressor() throws(StoreError) -> OpaquePointer {
     if let compressing = unsafe compressing { return unsafe compressing }
-    guard let made = unsafe ZSTD_createCCtx() else { throw Self.noMemory }
+    guard let made = unsafe ZSTD_createCCtx() else { throw StoreError.noMemoryForZstd }
     unsafe compressing = made
     return unsafe made
   }
 
   private func decompressor() throws(StoreError) -> OpaquePointer {
     if let decompressing = unsafe decompressing { return unsafe decompressing }
-    guard let made = unsafe ZSTD_createDCtx() else { throw Self.noMemory }
+    guard let made = unsafe ZSTD_createDCtx() else { throw StoreError.noMemoryForZstd }
     unsafe decompressing = made
     // A value of one segment has a window as large as itself.
     _ = unsafe ZSTD_DCtx_setParameter(made, ZSTD_d_windowLogMax, 31)
     return unsafe made
   }
-
-  private static var noMemory: StoreError { StoreError(.system, "there is no memory for zstd") }
 
   private func room(_ byteCount: Int) throws(StoreError) -> MemoryView { try Self.room(byteCount, &buffer) }
 
@@ -241,4 +239,9 @@ package final class CodecWork: @unchecked Sendable {  // Used by whoever has tak
       dictionary?.pointer)
     return ZSTD_isError(count) == 0 && count == target.count
   }
+}
+
+extension StoreError {
+  /// What is to be compressed has not been written, nor has anything else; a writer goes on.
+  package static var noMemoryForZstd: StoreError { StoreError(.system, "there is no memory for zstd") }
 }

@@ -54,7 +54,7 @@ package final class ValueDictionary: @unchecked Sendable {  // What is prepared 
         try Self.content(MemoryView(stored), codec)
       }
       guard let bytes, let pointer = unsafe ZSTD_createCDict(bytes, bytes.count, level)
-      else { throw StoreError(.system, "there is no memory for zstd") }
+      else { throw StoreError.noMemoryForZstd }
       let new = unsafe CompressingDictionary(pointer)
       made[level] = new
       return new

@@ -8,14 +8,7 @@ public struct FIFOPolicy: EvictionPolicy {
   public mutating func insert(_ entry: CachedEntry) { links.add(UInt32(entry.slot), to: &list) }
   public mutating func access(_ slot: Int) {}
   public mutating func remove(_ slot: Int) { links.remove(UInt32(slot), from: &list) }
-
-  public mutating func evict() -> Int? {
-    let slot = list.oldest
-    if slot == SlotList.none { return nil }
-    links.remove(slot, from: &list)
-    return Int(slot)
-  }
-
+  public mutating func evict() -> Int? { links.removeOldest(from: &list) }
   public func forEach(_ body: (Int) -> Void) { links.forEach(in: list, body) }
 }
 

@@ -10,7 +10,6 @@ public struct LFUPolicy: EvictionPolicy {
   public mutating func insert(_ entry: CachedEntry) { heap.set(UInt32(entry.slot), 1, isThere: false) }
   public mutating func access(_ slot: Int) { heap.set(UInt32(slot), heap.value(UInt32(slot)) + 1, isThere: true) }
   public mutating func remove(_ slot: Int) { heap.remove(UInt32(slot)) }
-
   public mutating func evict() -> Int? { heap.removeFirst() }
   public func forEach(_ body: (Int) -> Void) { heap.forEach(body) }
 }

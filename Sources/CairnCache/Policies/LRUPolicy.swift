@@ -17,14 +17,7 @@ public struct LRUPolicy: EvictionPolicy {
   }
 
   public mutating func remove(_ slot: Int) { links.remove(UInt32(slot), from: &list) }
-
-  public mutating func evict() -> Int? {
-    let slot = list.oldest
-    if slot == SlotList.none { return nil }
-    links.remove(slot, from: &list)
-    return Int(slot)
-  }
-
+  public mutating func evict() -> Int? { links.removeOldest(from: &list) }
   public func forEach(_ body: (Int) -> Void) { links.forEach(in: list, body) }
 }
 

@@ -30,6 +30,14 @@ struct SlotLinks {
     list.weight -= weight
   }
 
+  /// Returns the slot; `nil`: the list is empty. Of weights of 1.
+  mutating func removeOldest(from list: inout SlotList) -> Int? {
+    let slot = list.oldest
+    if slot == SlotList.none { return nil }
+    remove(slot, from: &list)
+    return Int(slot)
+  }
+
   /// The oldest first.
   ///
   /// - Parameters:
