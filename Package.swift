@@ -84,7 +84,8 @@ let package = Package(
       name: "CairnAttributesTests", dependencies: ["Cairn", "CairnAttributes", "CairnIndex", "CairnTestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "CairnCacheTests", dependencies: ["Cairn", "CairnCache", "CairnTestSupport"], swiftSettings: settings),
+      name: "CairnCacheTests", dependencies: ["Cairn", "CairnCache", "CairnIndex", "CairnTestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "CairnCrashTests",
       dependencies: [

@@ -82,6 +82,8 @@ cairn_reader *cairn_reader_register(void) {
     if (!reader) abort();  // Without a slot a read cannot be made safe; 64 bytes are not to be had.
     memset(reader, 0, sizeof *reader);
     reader->owned = 1;
+    static uint32_t numbers = 0;
+    reader->number = __atomic_fetch_add(&numbers, 1, __ATOMIC_RELAXED);
     reader->next = __atomic_load_n(&readers, __ATOMIC_RELAXED);
     while (!__atomic_compare_exchange_n(&readers, &reader->next, reader, 1, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
     }
@@ -245,6 +247,8 @@ void cairn_mutex_free(void *mutex) {
 }
 
 void cairn_mutex_lock(void *mutex) { pthread_mutex_lock(mutex); }
+
+int cairn_mutex_try_lock(void *mutex) { return pthread_mutex_trylock(mutex); }
 
 void cairn_mutex_unlock(void *mutex) { pthread_mutex_unlock(mutex); }
 

@@ -374,7 +374,7 @@ import Testing
       for _ in 0...random.below(3) { hostile[random.below(hostile.count - 8)] = UInt8(random.below(256)) }
       if random.percent(20) { hostile.removeSubrange((random.below(bytes.count / 8) * 8)..<(bytes.count - 8)) }
       let body = Array(hostile.dropLast(8))
-      let hash = body.withBytes { KeyBlock.hash($0) }
+      let hash = body.withBytes { FileWords.hash($0) }
       let forged = body + (0..<8).map { UInt8(truncatingIfNeeded: hash >> UInt64($0 * 8)) }
       _ = forged.withBytes { CollectionsFile.decode($0, names) }
     }

@@ -34,11 +34,13 @@ import Testing
     "API/Store+Write.swift", "API/WriteBatch.swift", "Engine/Engine+Open.swift", "Views/HashIndex+Write.swift",
     // Keys in order: blocks of keys in one piece of memory, or in a file; a lock that is held between two calls; one
     // expression: a copy of a span of bytes.
-    "Ordered/KeyBlock.swift", "Views/Guarded.swift", "Ordered/KeyRange.swift",
+    "Ordered/KeyBlock.swift", "Views/Guarded.swift", "Ordered/KeyRange.swift", "Views/FileWords.swift",
     // Indexes of attributes: CRoaring; columns of numbers by document, and bytes of them.
     "Memory/Bitmap.swift", "Memory/Column.swift",
     // Keys of caches: OpenSSL.
     "Keys/SHA256.swift",
+    // Counters and notes of reads, which threads share; arrays of numbers as bytes.
+    "Memory/Stripes.swift", "Memory/PlainBytes.swift",
   ]
 
   /// The engine, and the layers on it that programs link.

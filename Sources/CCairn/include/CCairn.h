@@ -116,8 +116,10 @@ typedef struct cairn_reader {
   uint64_t depth;
   struct cairn_reader *next;
   uint32_t owned;
+  /// Small, and of no other thread that is alive.
+  uint32_t number;
   /// A cache line of its own. (Swift does not import types with an alignment attribute.)
-  uint32_t padding[9];
+  uint32_t padding[8];
 } cairn_reader;
 
 extern _Thread_local cairn_reader *cairn_reader_of_thread;
@@ -174,6 +176,8 @@ void *cairn_page_wiped_in_children(void);
 void *cairn_mutex_make(void);
 void cairn_mutex_free(void *mutex);
 void cairn_mutex_lock(void *mutex);
+/// Returns 0, or another number if somebody has it.
+int cairn_mutex_try_lock(void *mutex);
 void cairn_mutex_unlock(void *mutex);
 /// A process-local thread; returns 0 or an error number.
 int cairn_thread_start(void *(*body)(void *), void *context, uint64_t *thread);

@@ -11,14 +11,18 @@ public struct EntryView: ~Escapable {
   public let attributes: EncodedAttributes
   /// The length of the value as it was put, where an entry's attributes are visited without it; otherwise 0.
   package let valueByteCount: Int
+  /// What its record takes in the log of a store.
+  package let recordByteCount: Int
 
   @_lifetime(copy key, copy value, copy attributes)
   init(
-    key: RawSpan, value: RawSpan, valueByteCount: Int, attributes: RawSpan, version: UInt64, deadline: Int64?
+    key: RawSpan, value: RawSpan, valueByteCount: Int, recordByteCount: Int = 0, attributes: RawSpan, version: UInt64,
+    deadline: Int64?
   ) {
     self.key = key
     self.value = value
     self.valueByteCount = valueByteCount
+    self.recordByteCount = recordByteCount
     self.attributes = EncodedAttributes(unchecked: attributes)
     self.version = version
     self.deadline = deadline
@@ -35,8 +39,8 @@ extension FoundRecord {
         (withAttributes ? attributes : .empty).lend { attributes in
           body(
             EntryView(
-              key: key, value: value, valueByteCount: valueByteCount, attributes: attributes, version: version,
-              deadline: deadline))
+              key: key, value: value, valueByteCount: valueByteCount, recordByteCount: header.recordByteCount,
+              attributes: attributes, version: version, deadline: deadline))
         }
       }
     }

@@ -287,12 +287,18 @@ extension Store {
     }
   }
 
-  private func commit(_ batch: borrowing WriteBatch, _ durability: Durability?) throws(StoreError) {
+  /// Returns the sequence of the last operation; where there is none, of the last one of the store.
+  @discardableResult
+  package func commit(_ batch: borrowing WriteBatch, _ durability: Durability?) throws(StoreError) -> UInt64 {
     var operation = operation(.batch, durability: durability)
     operation.batchCount = batch.count
     operation.dictionary = batch.dictionaryNumber
     operation.batch = unsafe MemoryView(batch.bytes.span.bytes)
     // Rare: another dictionary has been taken into use since the batch was begun.
-    if try engine.commit(operation) == .stale { try commit(batch.recompressed(), durability) }
+    switch try engine.commit(operation) {
+    case .committed(let sequence): return sequence
+    case .stale: return try commit(batch.recompressed(), durability)
+    case .committedOnExpired, .unchanged: return lastSequence
+    }
   }
 }

@@ -67,16 +67,24 @@ public struct EntryChange: ~Escapable {
   public let attributes: EncodedAttributes
   /// Of an entry that is put: the bytes of its key and of its value, uncompressed.
   public let byteCount: Int
+  /// Of an entry that is put: the bytes that its record takes in the log.
+  package let recordByteCount: Int
+  /// Of the key, as ``Store/hash(of:)`` tells it; not of an invalidation.
+  package let hash: UInt64
 
+  /// - Parameter record: of an entry that is put.
   @_lifetime(copy key, copy attributes)
   init(
-    _ kind: Kind, key: RawSpan, attributes: RawSpan, byteCount: Int, deadline: Int64?, replacing replaced: FoundRecord?
+    _ operation: StagedOperation, key: RawSpan, attributes: RawSpan, record: FoundRecord?,
+    replacing replaced: FoundRecord?
   ) {
-    self.kind = kind
+    kind = operation.isBarrier ? .invalidate : operation.isDelete ? .remove : .put
     self.key = key
     self.attributes = EncodedAttributes(unchecked: attributes)
-    self.byteCount = byteCount
-    self.deadline = deadline
+    byteCount = record.map { $0.header.keyByteCount + $0.valueByteCount } ?? 0
+    recordByteCount = record?.header.recordByteCount ?? 0
+    hash = operation.hash
+    deadline = operation.deadline == .max ? nil : operation.deadline
     isReplacing = replaced != nil
     replacedDeadline = replaced?.deadline
     replacedByteCount = replaced.map { $0.header.keyByteCount + $0.valueByteCount } ?? 0
@@ -103,6 +111,10 @@ extension Store {
 
   /// Throws if it has been closed, or opened by the process that this one was forked from.
   public func checkOpen() throws(StoreError) { if !engine.alive.isSet { throw engine.deadError() } }
+
+  /// Whether it was opened so, or follows another process.
+  package var isReadOnly: Bool { engine.isReadOnly }
+  package var spaceLimit: Int? { engine.options.spaceLimit }
 
   /// The time that deadlines are compared with, in milliseconds since 1970. While the store is open it never goes back.
   public var now: Int64 { engine.clock.now() }

@@ -42,8 +42,7 @@ extension Engine {
       try barriers.add([barrier], keepingAll: hasSnapshots.load(ordering: .relaxed))
     }
     operation.key.lend { prefix in
-      let change = EntryChange(
-        .invalidate, key: prefix, attributes: RawSpan(), byteCount: 0, deadline: nil, replacing: nil)
+      let change = EntryChange(operation, key: prefix, attributes: RawSpan(), record: nil, replacing: nil)
       for view in views { view.apply(change) }
     }
     if !isReadOnly && options.compaction.isAutomatic { wakeCompactor() }

@@ -124,13 +124,9 @@ extension Engine {
     let replaced = isThere ? position?.record : nil
     // Its checksum has just been made, or, by a follower, verified.
     let record = operation.isDelete ? nil : index.record(operation.entry, verifying: false)
-    let deadline = operation.deadline == .max ? nil : operation.deadline
     operation.key.lend { key in
       (record?.attributes ?? .empty).lend { attributes in
-        let change = EntryChange(
-          operation.isDelete ? .remove : .put, key: key, attributes: attributes,
-          byteCount: record.map { $0.header.keyByteCount + $0.valueByteCount } ?? 0, deadline: deadline,
-          replacing: replaced)
+        let change = EntryChange(operation, key: key, attributes: attributes, record: record, replacing: replaced)
         for view in views { view.apply(change) }
       }
     }

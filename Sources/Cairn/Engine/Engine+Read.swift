@@ -32,6 +32,17 @@ extension Engine {
     return record
   }
 
+  /// The newest record of the key that has this hash, if it can be read. Under a read guard.
+  func find(hash: UInt64, evenExpired: Bool) throws(StoreError) -> FoundRecord? {
+    if !alive.isSet { throw deadError() }
+    try verify(HashIndex.shard(hash))
+    let barriers = barrierWord.list
+    guard case .found(let record) = index.find(hash: hash), record.header.kind == RecordHeader.Kind.put,
+      !barriers.hides(record.key, version: record.version), evenExpired || !isExpired(record)
+    else { return nil }
+    return record
+  }
+
   func notUnderstood(_ record: FoundRecord) -> StoreError {
     StoreError(
       .unsupportedFormat, "the entry uses a feature of a newer version", file: path(record.entry),

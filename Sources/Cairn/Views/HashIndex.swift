@@ -208,6 +208,19 @@ extension HashIndex {
 
   @inline(never)
   private func findThoroughly(_ key: MemoryView, hash: UInt64, verifying: Bool) -> Lookup {
+    search(hash) { check($0, key, verifying: verifying) }
+  }
+
+  /// The newest record of whichever key has this hash, its checksum verified. Under a read guard.
+  func find(hash: UInt64) -> Lookup {
+    search(hash) { entry in
+      guard let record = record(entry, verifying: true) else { return .damaged }
+      return self.hash(record.key) == hash ? .same(record) : .other
+    }
+  }
+
+  @inline(__always)
+  private func search(_ hash: UInt64, _ check: (UInt64) -> Check) -> Lookup {
     let shard = Self.shard(hash)
     let fingerprint = Self.fingerprint(hash)
     while true {
@@ -224,7 +237,7 @@ extension HashIndex {
           let entry = current(table, bucket * BucketTable.entries + candidates.trailingZeroBitCount)
           candidates &= candidates - 1
           if entry == 0 || Entry.fingerprint(entry) != fingerprint { continue }
-          switch check(entry, key, verifying: verifying) {
+          switch check(entry) {
           case .same(let record): return .found(record)
           case .other: break
           case .damaged: damaged = entry

@@ -30,12 +30,21 @@ extension CacheKey {
   /// As it is on the disk, behind the name of its cache.
   ///
   /// - Throws: ``CacheKeyError``.
-  public func encoded() throws(CacheKeyError) -> [UInt8] {
-    if let text { return CacheKeyEncoder.canonical(text) }
-    var encoder = CacheKeyEncoder()
-    encode(into: &encoder)
-    if let failure = encoder.failure { throw failure }
-    return encoder.bytes
+  public func encoded() throws(CacheKeyError) -> [UInt8] { try encoded(behind: []) }
+
+  func encoded(behind prefix: [UInt8]) throws(CacheKeyError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    if let text {
+      bytes.reserveCapacity(prefix.count + text.utf8.count)
+      bytes += prefix
+      CacheKeyEncoder.appendCanonical(text, to: &bytes)
+    } else {
+      var encoder = CacheKeyEncoder()
+      encode(into: &encoder)
+      if let failure = encoder.failure { throw failure }
+      bytes = prefix + encoder.bytes
+    }
+    return bytes
   }
 }
 
@@ -101,7 +110,13 @@ public struct CacheKeyEncoder {
   /// The same bytes for all texts that are equal (NFC). Characters that a later version of Unicode defines may come to
   /// be others in that one.
   static func canonical(_ text: String) -> [UInt8] {
-    text.utf8.allSatisfy { $0 < 0x80 } ? Array(text.utf8) : text._nfcCodeUnits
+    var bytes: [UInt8] = []
+    appendCanonical(text, to: &bytes)
+    return bytes
+  }
+
+  static func appendCanonical(_ text: String, to bytes: inout [UInt8]) {
+    if text.utf8.allSatisfy({ $0 < 0x80 }) { bytes += text.utf8 } else { bytes += text._nfcCodeUnits }
   }
 
   public mutating func add(_ text: String) { add(.text, Self.canonical(text)) }

@@ -32,6 +32,9 @@ struct SlotHeap {
     settle(Int(places[Int(slot)]))
   }
 
+  /// The least.
+  var first: UInt32? { heap.first }
+
   mutating func removeFirst() -> Int? {
     guard let first = heap.first else { return nil }
     remove(first)

@@ -26,7 +26,7 @@ enum CollectionsFile {
         bytes.append(total)
       }
     }
-    bytes.append(number: bytes.withBytes { KeyBlock.hash($0) })
+    bytes.append(number: bytes.withBytes { FileWords.hash($0) })
     return bytes
   }
 
@@ -36,13 +36,13 @@ enum CollectionsFile {
   ) -> (totals: [CollectionTotals], sequence: UInt64, time: Int64)? {
     let end = bytes.byteCount - 8
     guard end >= 0, bytes.byteCount % 8 == 0,
-      KeyBlock.number(bytes, at: end) == KeyBlock.hash(bytes.extracting(0..<end))
+      FileWords.number(bytes, at: end) == FileWords.hash(bytes.extracting(0..<end))
     else { return nil }
     var place = 0
     func next() -> Int? {
       guard place + 8 <= end else { return nil }
       defer { place += 8 }
-      return Int(bitPattern: UInt(KeyBlock.number(bytes, at: place)))
+      return Int(bitPattern: UInt(FileWords.number(bytes, at: place)))
     }
     func nextTotal() -> EntryTotal? {
       guard let count = next(), let byteCount = next(), (0...1 << 48).contains(count), (0...1 << 60).contains(byteCount)

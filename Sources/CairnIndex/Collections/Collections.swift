@@ -50,9 +50,7 @@ public final class Collections: StoreView {
     var sequence: UInt64 = 0
   }
 
-  /// In the order of their prefixes.
-  let names: [String]
-  let prefixes: [[UInt8]]
+  private let parts: NamedPrefixes
   private let options: [Store.Collection.Options]
   /// The keys of those that are to be in order, if any are.
   let ordered: OrderedKeys?
@@ -62,26 +60,17 @@ public final class Collections: StoreView {
   /// - Parameter declared: the names, of 1 to ``nameBytes`` bytes without a colon, and what each is to be.
   /// - Throws: `.invalidOption`.
   public init(_ declared: [String: Store.Collection.Options]) throws(StoreError) {
-    var all: [(name: String, prefix: [UInt8], options: Store.Collection.Options)] = []
-    for (name, options) in declared {
-      let bytes = Array(name.utf8)
-      guard (1...Self.nameBytes).contains(bytes.count), !bytes.contains(Self.separator) else {
-        throw StoreError(
-          .invalidOption, "a collection's name has 1 to \(Self.nameBytes) bytes without a colon; \"\(name)\" has not")
-      }
-      try options.validate(name)
-      all.append((name, bytes + [Self.separator], options))
-    }
-    all.sort { $0.prefix.lexicographicallyPrecedes($1.prefix) }
-    (names, prefixes, options) = (all.map(\.name), all.map(\.prefix), all.map(\.options))
-    let inOrder = all.filter(\.options.isOrdered).map(\.prefix)
+    parts = try NamedPrefixes(declared.keys, of: "collection")
+    for (name, options) in declared { try options.validate(name) }
+    let options = parts.names.compactMap { declared[$0] }
+    self.options = options
+    let inOrder = zip(parts.prefixes, options).filter { $1.isOrdered }.map { $0.0 }
     ordered = inOrder.isEmpty ? nil : OrderedKeys(prefixes: inOrder, fileName: "collection-keys")
-    state = Guarded(State(totals: all.map { _ in CollectionTotals() }))
+    state = Guarded(State(totals: options.map { _ in CollectionTotals() }))
   }
 
   /// The longest name, in bytes of its UTF-8.
-  public static let nameBytes = 64
-  private static let separator = UInt8(ascii: ":")
+  public static let nameBytes = NamedPrefixes.nameBytes
 
   /// What part of the store has been read; 1 when it is ready. Counts throw `.notReady` before that. Less again after
   /// some keys of a collection have been invalidated by a prefix, until somebody asks for counts.
@@ -98,7 +87,7 @@ public final class Collections: StoreView {
 
   /// `nil`: there is none of that name.
   func options(of name: String) -> (prefix: [UInt8], options: Store.Collection.Options, number: Int)? {
-    names.firstIndex { $0.utf8.elementsEqual(name.utf8) }.map { (prefixes[$0], options[$0], $0) }
+    parts.index(of: name).map { (parts.prefixes[$0], options[$0], $0) }
   }
 
   func total(of collection: Int, at now: Int64) throws(StoreError) -> EntryTotal {
@@ -152,13 +141,13 @@ public final class Collections: StoreView {
 
   /// What there was at one moment, and what happened after it.
   private func read(_ store: Store) throws(StoreError) {
-    var totals = names.map { _ in CollectionTotals() }
+    var totals = options.map { _ in CollectionTotals() }
     let sequence: UInt64
     do throws(StoreError) {
       let snapshot = try store.snapshot()
       sequence = snapshot.sequence
       try maker.read(store, .snapshot(snapshot)) { entry in
-        guard let collection = collection(of: entry.key) else { return }
+        guard let collection = parts.index(of: entry.key) else { return }
         let byteCount = entry.key.byteCount + entry.valueByteCount
         totals[collection].add(EntryTotal(count: 1, byteCount: byteCount), deadline: entry.deadline)
       }
@@ -189,7 +178,7 @@ public final class Collections: StoreView {
     ordered?.apply(change)
     switch change.kind {
     case .put, .remove:
-      guard let collection = collection(of: change.key) else { return }
+      guard let collection = parts.index(of: change.key) else { return }
       if change.isReplacing {
         let one = EntryTotal(count: 1, byteCount: change.replacedByteCount)
         state.value.note(Event(kind: .remove, collection: collection, one: one, deadline: change.replacedDeadline))
@@ -199,10 +188,10 @@ public final class Collections: StoreView {
       state.value.note(Event(kind: .add, collection: collection, one: one, deadline: change.deadline))
     case .invalidate:
       let prefix = [UInt8](copying: change.key)
-      for collection in prefixes.indices {
-        if prefixes[collection].starts(with: prefix) {
+      for (collection, own) in parts.prefixes.enumerated() {
+        if own.starts(with: prefix) {
           state.value.note(Event(kind: .removeAll, collection: collection))
-        } else if prefix.starts(with: prefixes[collection]) {
+        } else if prefix.starts(with: own) {
           // How many of its entries that were, nobody knows.
           state.value.making.ask()
         }
@@ -236,7 +225,7 @@ public final class Collections: StoreView {
     var totals = kept.totals
     let time = totals.reduce(now) { max($0, $1.time) }
     for collection in totals.indices { totals[collection].expire(at: time) }
-    let bytes = CollectionsFile.encode(names, totals, sequence: kept.sequence)
+    let bytes = CollectionsFile.encode(parts.names, totals, sequence: kept.sequence)
     _ = try? files.save(CollectionsFile.name, version: CollectionsFile.version) { (output) throws(StoreError) in
       try output.add(bytes)
     }
@@ -246,7 +235,7 @@ public final class Collections: StoreView {
   private func load(from store: Store) -> Bool {
     // Set back, the clock lets entries live again that do not count in the file.
     guard let content = try? store.viewFiles.load(CollectionsFile.name, version: CollectionsFile.version),
-      let file = content.withBytes({ CollectionsFile.decode($0, names) }),
+      let file = content.withBytes({ CollectionsFile.decode($0, parts.names) }),
       file.sequence == store.lastSequence, file.time <= store.now
     else { return false }
     state.withLock { state in
@@ -254,22 +243,6 @@ public final class Collections: StoreView {
       state.making.beginWithFile(isWhole: true)
     }
     return true
-  }
-
-  /// The one that a key is in.
-  private func collection(of key: RawSpan) -> Int? {
-    var (low, high) = (0, prefixes.count)
-    // No prefix begins with another: the last one that is not behind the key is its own, if any is.
-    while low < high {
-      let middle = (low + high) / 2
-      if prefixes[middle].withBytes({ EncodedAttributes.order($0, key) }) <= 0 {
-        low = middle + 1
-      } else {
-        high = middle
-      }
-    }
-    guard low > 0, key.begins(with: prefixes[low - 1]) else { return nil }
-    return low - 1
   }
 }
 

@@ -26,12 +26,13 @@ public struct SchemaVersion: Sendable, Hashable, Comparable, CustomStringConvert
   /// That of an entry; `nil` if it has none, or something else in its place.
   public init?(_ attributes: borrowing EncodedAttributes) {
     guard let found = Self.attributeName.withBytes({ attributes.find($0) }), found.kind == .string else { return nil }
-    self.init(text: attributes.bytes.extracting(found.place))
+    self.init(bytes: [UInt8](copying: attributes.bytes.extracting(found.place)))
   }
 
   /// Two numbers as ``description`` has them: nothing else is one.
-  private init?(text: RawSpan) {
-    let text = [UInt8](copying: text)
+  public init?(_ text: String) { self.init(bytes: Array(text.utf8)) }
+
+  private init?(bytes text: [UInt8]) {
     let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard parts.count == 2, let major = UInt16(String(decoding: parts[0], as: UTF8.self)),
       let minor = UInt16(String(decoding: parts[1], as: UTF8.self)), "\(major).\(minor)".utf8.elementsEqual(text)

@@ -1,8 +1,8 @@
-internal import Cairn
+package import Cairn
 
 /// Whether entries are as their sources are now: asks the store for each source, and for the sources of these, each
 /// once.
-struct Freshness {
+package struct Freshness {
   private enum Answer {
     case underWay
     case known(isFresh: Bool)
@@ -14,10 +14,12 @@ struct Freshness {
   /// Chains that are longer count as stale.
   private static let depthMax = 64
 
-  init(_ store: Store) { self.store = store }
+  package init(_ store: Store) { self.store = store }
 
   /// - Parameter attributes: of the entry.
-  mutating func isFresh(_ attributes: borrowing EncodedAttributes, depth: Int = 0) -> Bool {
+  package mutating func isFresh(_ attributes: borrowing EncodedAttributes) -> Bool { isFresh(attributes, depth: 0) }
+
+  private mutating func isFresh(_ attributes: borrowing EncodedAttributes, depth: Int) -> Bool {
     guard let found = Sources.attributeName.withBytes({ attributes.find($0) }) else { return true }
     guard found.kind == .tags, depth < Self.depthMax else { return false }
     var isFresh = true

@@ -1,4 +1,4 @@
-internal import Cairn
+package import Cairn
 
 /// What a value is made from: keys of the store, and the versions that they had when they were read.
 ///
@@ -42,7 +42,7 @@ public struct Sources: Sendable, Equatable {
   public static let tagPrefix = "@tag:"
 
   /// - Throws: `.invalidAttribute`.
-  static func key(tag: String) throws(StoreError) -> [UInt8] {
+  package static func key(tag: String) throws(StoreError) -> [UInt8] {
     let key = Array((tagPrefix + tag).utf8)
     guard !tag.isEmpty, key.count <= keyBytes else {
       throw StoreError(
@@ -74,6 +74,19 @@ public struct Sources: Sendable, Equatable {
 
   var tags: Attributes.Value {
     .tags(Attributes.Tags(versions.map { "\(String(decoding: $0.key, as: UTF8.self))@\($0.value)" }))
+  }
+
+  /// The names of the tags that an entry has, in order: see ``Cairn/Store/sources(tags:)``.
+  package static func tags(in attributes: borrowing EncodedAttributes) -> [String] {
+    guard !attributes.isEmpty, let found = attributeName.withBytes({ attributes.find($0) }), found.kind == .tags else {
+      return []
+    }
+    var names: [String] = []
+    EncodedAttributes.forEachTag(in: attributes.bytes.extracting(found.place)) { bytes in
+      guard let tag = Tag(bytes), tag.key.starts(with: tagPrefix.utf8) else { return }
+      names.append(String(decoding: tag.key.dropFirst(tagPrefix.utf8.count), as: UTF8.self))
+    }
+    return names
   }
 
   /// Of the keys in ``tags``, and what is no such tag: nobody knows what that depends on.

@@ -25,15 +25,21 @@ extension Store {
   /// - Throws: as ``sources(of:)``, and as ``Store/putIfAbsent(_:for:expires:durability:)`` for the new ones.
   /// - Complexity: as the first; each read of such an entry looks its tags up, too.
   public func sources(tags: [String]) throws(StoreError) -> Sources {
+    try sources(tags: tags, unlessInvalidatedSince: .max) ?? Sources()
+  }
+
+  /// The same for what has been read before: `nil` if one of them has been invalidated after that.
+  package func sources(tags: [String], unlessInvalidatedSince sequence: UInt64) throws(StoreError) -> Sources? {
     var sources = Sources()
     for tag in tags {
       let key = try Sources.key(tag: tag)
-      var version = try version(of: key)
-      while version == nil {
-        version = try putIfAbsent("", for: key)
-        if version == nil { version = try self.version(of: key) }
+      var found: (version: UInt64, isInvalidated: Bool)?
+      while found == nil {
+        found = try withEntry(for: key) { ($0.version, !$0.value.isEmpty) }
+        if found == nil { found = try putIfAbsent("", for: key).map { ($0, false) } }
       }
-      try sources.add(key, version ?? 0)
+      guard let found, !found.isInvalidated || found.version <= sequence else { return nil }
+      try sources.add(key, found.version)
     }
     return sources
   }
@@ -42,14 +48,14 @@ extension Store {
   /// ``freshValue(for:)``, nor for the reads of collections, nor what was made from them. What is read already and put
   /// later, with what ``sources(tags:)`` told before this, is stale as well.
   ///
-  /// It is a put of an empty value, with the tag as its key behind ``Sources/tagPrefix``. The space of the entries
+  /// It is a put of a short value, with the tag as its key behind ``Sources/tagPrefix``. The space of the entries
   /// comes back when they are replaced, expire or are removed (``removeStale(prefix:)``).
   ///
   /// - Returns: the version of the tag.
   /// - Throws: as ``sources(tags:)`` and ``Store/put(_:for:expires:durability:)``.
   @discardableResult
   public func invalidate(tag: String, durability: Durability? = nil) throws(StoreError) -> UInt64 {
-    try put("", for: Sources.key(tag: tag), durability: durability)
+    try put("invalidated", for: Sources.key(tag: tag), durability: durability)
   }
 
   /// Gives a key a value that was made from others: see ``Sources``.
@@ -145,7 +151,7 @@ extension Store {
 
 extension Attributes {
   /// - Throws: as ``Store/put(_:for:attributes:derivedFrom:expires:durability:)``.
-  func adding(_ sources: Sources, for key: [UInt8], in store: Store) throws(StoreError) -> Attributes {
+  package func adding(_ sources: Sources, for key: [UInt8], in store: Store) throws(StoreError) -> Attributes {
     if self[Sources.attributeName] != nil { throw Self.reserved(Sources.attributeName) }
     if sources.isEmpty { return self }
     try sources.checkCycle(key, in: store)

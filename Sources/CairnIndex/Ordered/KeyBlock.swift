@@ -338,18 +338,6 @@ internal import Cairn
     }
     return true
   }
-
-  static func hash(_ bytes: RawSpan) -> UInt64 {
-    unsafe bytes.withUnsafeBytes { bytes in
-      guard let base = bytes.baseAddress else { return 0 }
-      return unsafe cairn_hash(base, bytes.count, 0)
-    }
-  }
-
-  static func number(_ bytes: RawSpan, at offset: Int) -> UInt64 {
-    precondition(offset >= 0 && offset + 8 <= bytes.byteCount, "outside of what is there")
-    return unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self).littleEndian
-  }
 }
 
 extension UnsafeRawBufferPointer {

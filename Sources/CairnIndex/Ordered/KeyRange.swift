@@ -55,10 +55,10 @@ extension ByteLending {
 }
 
 extension Array where Element == UInt8 {
-  init(copying bytes: RawSpan) { self = unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) } }
+  package init(copying bytes: RawSpan) { self = unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) } }
 
   /// One behind the other.
-  init(copying first: [UInt8], _ second: RawSpan) {
+  package init(copying first: [UInt8], _ second: RawSpan) {
     self.init()
     reserveCapacity(first.count + second.byteCount)
     append(contentsOf: first)

@@ -74,7 +74,7 @@ extension KeyTree {
       let separator = last.map { Array(leaf.first[...KeyBlock.commonPrefix($0, leaf.first)]) } ?? []
       directory.append(number: UInt64(offset))
       directory.append(number: UInt64(leaf.bytes.count) | UInt64(leaf.count) << 32)
-      directory.append(number: bytes.withBytes { KeyBlock.hash($0) })
+      directory.append(number: bytes.withBytes { FileWords.hash($0) })
       directory.append(number: UInt64(bitPattern: earliest))
       // From where they begin, which is known in the end.
       directory.append(number: UInt64(separators.count) << 16 | UInt64(separator.count))
@@ -98,10 +98,10 @@ extension KeyTree {
       end.append(number: UInt64(leaves))
       end.append(number: UInt64(keys))
       directory += separators
-      end.append(number: directory.withBytes { KeyBlock.hash($0) })
+      end.append(number: directory.withBytes { FileWords.hash($0) })
       end.append(number: UInt64(bitPattern: dropped))
       end.append(number: UInt64(scope.count))
-      end.append(number: end.withBytes { KeyBlock.hash($0) })
+      end.append(number: end.withBytes { FileWords.hash($0) })
       try output.add(directory)
       try output.add(end)
     }
@@ -140,33 +140,33 @@ extension KeyTree {
     init?(_ bytes: RawSpan) {
       end = bytes.byteCount - KeyTree.endBytes
       guard end >= 0, bytes.byteCount % 8 == 0,
-        KeyBlock.number(bytes, at: end + 48) == KeyBlock.hash(bytes.extracting(end..<end + 48)),
-        let start = Int(exactly: KeyBlock.number(bytes, at: end)), start <= end,
-        let scopeBytes = Int(exactly: KeyBlock.number(bytes, at: end + 40)), scopeBytes <= end - start,
-        let leaves = Int(exactly: KeyBlock.number(bytes, at: end + 8)),
+        FileWords.number(bytes, at: end + 48) == FileWords.hash(bytes.extracting(end..<end + 48)),
+        let start = Int(exactly: FileWords.number(bytes, at: end)), start <= end,
+        let scopeBytes = Int(exactly: FileWords.number(bytes, at: end + 40)), scopeBytes <= end - start,
+        let leaves = Int(exactly: FileWords.number(bytes, at: end + 8)),
         leaves <= (end - start - scopeBytes) / KeyTree.entryBytes, leaves < Int32.max
       else { return nil }
-      (self.start, self.leaves, keys) = (start, leaves, KeyBlock.number(bytes, at: end + 16))
-      dropped = Int64(bitPattern: KeyBlock.number(bytes, at: end + 32))
+      (self.start, self.leaves, keys) = (start, leaves, FileWords.number(bytes, at: end + 16))
+      dropped = Int64(bitPattern: FileWords.number(bytes, at: end + 32))
       scope = end - scopeBytes..<end
     }
 
     /// A leaf as the directory has it; `nil` if it cannot be so.
     func leaf(_ number: Int, _ bytes: RawSpan) -> KeptLeaf? {
       let entry = start + number * KeyTree.entryBytes
-      let sizes = KeyBlock.number(bytes, at: entry + 8)
+      let sizes = FileWords.number(bytes, at: entry + 8)
       let (byteCount, count) = (Int(sizes & 0xFFFF_FFFF), Int(sizes >> 32))
-      let earliest = Int64(bitPattern: KeyBlock.number(bytes, at: entry + 24))
+      let earliest = Int64(bitPattern: FileWords.number(bytes, at: entry + 24))
       let deadlineBytes = earliest == .max ? 0 : 8 * count
-      let separator = KeyBlock.number(bytes, at: entry + 32)
+      let separator = FileWords.number(bytes, at: entry + 32)
       let (place, length) = (Int(separator >> 16), Int(separator & 0xFFFF))
-      guard let offset = Int(exactly: KeyBlock.number(bytes, at: entry)), offset % 8 == 0, offset <= start,
+      guard let offset = Int(exactly: FileWords.number(bytes, at: entry)), offset % 8 == 0, offset <= start,
         (1...KeyTree.keysMax).contains(count), byteCount + deadlineBytes <= start - offset,
         place + length <= scope.lowerBound - separators
       else { return nil }
       return KeptLeaf(
         block: offset..<offset + byteCount, all: offset..<offset + byteCount + deadlineBytes, count: count,
-        checksum: KeyBlock.number(bytes, at: entry + 16), earliest: earliest,
+        checksum: FileWords.number(bytes, at: entry + 16), earliest: earliest,
         separator: separators + place..<separators + place + length)
     }
   }
@@ -194,8 +194,8 @@ extension KeyTree {
 
   private mutating func loadDirectory(_ bytes: RawSpan) -> Bool {
     guard let directory = Directory(bytes),
-      KeyBlock.number(bytes, at: directory.end + 24)
-        == KeyBlock.hash(
+      FileWords.number(bytes, at: directory.end + 24)
+        == FileWords.hash(
           bytes.extracting(directory.start..<directory.end))
     else { return false }
     if directory.leaves == 0 { return directory.keys == 0 }
@@ -265,7 +265,7 @@ extension KeyTree {
     leaves[place].kept = -1
     let isWhole = content.withBytes { (bytes: RawSpan) -> Bool in
       guard let directory = Directory(bytes), let kept = directory.leaf(number, bytes),
-        KeyBlock.hash(bytes.extracting(kept.all)) == kept.checksum,
+        FileWords.hash(bytes.extracting(kept.all)) == kept.checksum,
         let keys = KeyBlock.load(bytes.extracting(kept.block), keysMax: Self.keysMax)
       else { return false }
       let next = number + 1 < directory.leaves ? directory.leaf(number + 1, bytes) : nil
@@ -283,17 +283,11 @@ extension KeyTree {
       leaves[place].keys = keys
       if kept.all != kept.block {
         leaves[place].deadlines = (0..<kept.count).map {
-          Int64(bitPattern: KeyBlock.number(bytes, at: kept.block.upperBound + 8 * $0))
+          Int64(bitPattern: FileWords.number(bytes, at: kept.block.upperBound + 8 * $0))
         }
       }
       return true
     }
     if !isWhole { isDamaged = true }
-  }
-}
-
-extension Array where Element == UInt8 {
-  mutating func append(number: UInt64) {
-    for shift in stride(from: 0, to: 64, by: 8) { append(UInt8(truncatingIfNeeded: number >> UInt64(shift))) }
   }
 }

@@ -278,7 +278,7 @@ extension OrderedKeys.State {
 }
 
 extension RawSpan {
-  func begins(with prefix: [UInt8]) -> Bool { prefix.withBytes { EncodedAttributes.hasPrefix(self, $0) } }
+  package func begins(with prefix: [UInt8]) -> Bool { prefix.withBytes { EncodedAttributes.hasPrefix(self, $0) } }
 
   /// - Parameter prefixes: `nil`: it does.
   func begins(withAnyOf prefixes: [[UInt8]]?) -> Bool {

@@ -19,6 +19,8 @@ package final class Guarded<Value: ~Copyable>: @unchecked Sendable {  // As abov
   deinit { unsafe cairn_mutex_free(mutex) }
 
   package func lock() { unsafe cairn_mutex_lock(mutex) }
+  /// Returns whether it was free.
+  package func tryLock() -> Bool { unsafe cairn_mutex_try_lock(mutex) == 0 }
   package func unlock() { unsafe cairn_mutex_unlock(mutex) }
 
   package func withLock<Result, Failure: Error>(

@@ -1,0 +1,268 @@
+/// What the caches of a store hold, and what is to go first. A state machine, without locks and without the store.
+struct CacheState: Sendable {
+  private(set) var table = EntryTable()
+  private(set) var books: [CacheBook]
+  /// Bytes that all of them may hold together.
+  private(set) var budget: Int?
+  /// Of the entries that have one.
+  private var deadlines = SlotHeap()
+  /// The next slot to be looked for in the store: see ``doubt(_:)``.
+  private var doubted: Int?
+  /// How often something has changed that is kept from one session to the next.
+  private(set) var changes = 0
+  /// Of these, what has been kept.
+  var keptChanges = -1
+  var isKept: Bool { changes == keptChanges }
+
+  /// What is to be removed from the store to make room.
+  struct Victim: Sendable {
+    let slot: UInt32
+    let hash: UInt64
+    let cache: Int
+    /// It is not removed: what is put replaces it.
+    var isReplaced = false
+  }
+
+  init(_ options: [CacheOptions], budget: Int?) {
+    books = options.map { CacheBook($0, budget: budget) }
+    self.budget = budget
+  }
+
+  mutating func reserve(_ count: Int) { table.reserve(count) }
+
+  func book(_ cache: Int) -> CacheBook { books[cache] }
+  var entryCount: Int { table.count }
+
+  mutating func setBudget(_ bytes: Int?) {
+    if budget == bytes { return }
+    budget = bytes
+    for cache in books.indices { books[cache].resize(bytes) }
+  }
+
+  // MARK: What has happened
+
+  /// An entry is in the store from now on. Returns whether there was one of its key.
+  @discardableResult
+  mutating func put(_ entry: TrackedEntry, isPinned: Bool) -> Bool {
+    changes += 1
+    let cache = Int(entry.cache)
+    guard let slot = table.slot(of: entry.hash) else {
+      var entry = entry
+      entry.state = isPinned ? .pinned : .kept
+      let slot = table.insert(entry)
+      books[cache].held += entry.amount
+      if entry.hasDeadline { deadlines.set(slot, Double(entry.deadline), isThere: false) }
+      if !isPinned { books[cache].insert(slot, entry) }
+      return false
+    }
+    let old = table[slot]
+    var new = entry
+    new.hits = old.hits
+    new.state = isPinned ? .pinned : .kept
+    table[slot] = new
+    books[cache].held += new.amount - old.amount
+    if old.state == .leaving { books[cache].leaving -= old.amount }
+    if new.hasDeadline {
+      deadlines.set(slot, Double(new.deadline), isThere: old.hasDeadline)
+    } else if old.hasDeadline {
+      deadlines.remove(slot)
+    }
+    if old.state == .kept && new.state == .kept && old.byteCount == new.byteCount && old.cost == new.cost {
+      books[cache].policy.access(Int(slot))
+      return true
+    }
+    if old.state == .kept { books[cache].policy.remove(Int(slot)) }
+    if new.state == .kept { books[cache].insert(slot, new) }
+    return true
+  }
+
+  /// An entry is not in the store any more. Returns what was known of it.
+  @discardableResult
+  mutating func remove(hash: UInt64) -> TrackedEntry? {
+    guard let slot = table.slot(of: hash) else { return nil }
+    let entry = table[slot]
+    drop(slot)
+    return entry
+  }
+
+  mutating func drop(_ slot: UInt32) {
+    changes += 1
+    let entry = table[slot]
+    let cache = Int(entry.cache)
+    if entry.state == .kept { books[cache].policy.remove(Int(slot)) }
+    if entry.state == .leaving { books[cache].leaving -= entry.amount }
+    books[cache].held -= entry.amount
+    if books[cache].held.entries == 0 { books[cache].held = CacheAmount() }
+    if entry.hasDeadline { deadlines.remove(slot) }
+    table.remove(slot)
+  }
+
+  /// All entries of a cache are gone: in constant time where there is only one cache.
+  mutating func removeAll(of cache: Int) {
+    changes += 1
+    if books.count == 1 {
+      (table, deadlines) = (EntryTable(), SlotHeap())
+    } else {
+      for (slot, entry) in table.entries.enumerated() where entry.state != .free && entry.cache == cache {
+        if entry.hasDeadline { deadlines.remove(UInt32(slot)) }
+        table.remove(UInt32(slot))
+      }
+    }
+    books[cache].removeAll(budget)
+  }
+
+  /// An entry has been read.
+  mutating func access(_ hash: UInt64) {
+    guard let slot = table.slot(of: hash) else { return }
+    changes += 1
+    let cache = Int(table.note(slot))
+    if table[slot].state == .kept { books[cache].policy.access(Int(slot)) }
+  }
+
+  /// Takes out what has expired, so many at most; the store does not show it any more.
+  mutating func expire(at now: Int64, atMost limit: Int, _ body: (TrackedEntry) -> Void) {
+    for _ in 0..<limit {
+      guard let slot = deadlines.first, table[slot].deadline <= now else { return }
+      body(table[slot])
+      drop(slot)
+    }
+  }
+
+  // MARK: Doubts
+
+  /// Some entries may not be in the store any more, and nobody knows which: all are to be looked for.
+  mutating func doubt() {
+    changes += 1
+    doubted = 0
+  }
+
+  var hasDoubts: Bool { doubted != nil }
+
+  /// Looks for the next entries in the store, and drops those that are not there.
+  mutating func settleDoubts(_ limit: Int, isThere: (_ hash: UInt64) -> Bool) {
+    guard let start = doubted else { return }
+    let end = min(start + limit, table.entries.count)
+    for slot in start..<end where table.entries[slot].state != .free {
+      if !isThere(table.entries[slot].hash) { drop(UInt32(slot)) }
+    }
+    doubted = end == table.entries.count ? nil : end
+  }
+
+  // MARK: Room
+
+  enum Room: Equatable {
+    case enough
+    /// There is more to go: these first.
+    case more
+    /// All that may go would not be enough.
+    case none
+  }
+
+  /// Whether the policy takes an entry, if it is a new one.
+  mutating func admits(_ hash: UInt64, _ byteCount: Int, to cache: Int) -> Bool {
+    table.slot(of: hash) != nil || books[cache].admits(hash, byteCount)
+  }
+
+  /// Whether there is room for an entry that is to be put, once some others have gone.
+  ///
+  /// - Parameters:
+  ///   - amount: of the entry.
+  ///   - victims: gets those that have to go. They do not count any more.
+  ///   - limit: of so many at most.
+  mutating func makeRoom(
+    for amount: CacheAmount, hash: UInt64?, in cache: Int, _ victims: inout [Victim], atMost limit: Int
+  ) -> Room {
+    books[cache].resize(budget)
+    let replaced = hash.flatMap { table.slot(of: $0) }.map {
+      table[$0].state == .leaving ? CacheAmount() : table[$0].amount
+    }
+    let more = amount - (replaced ?? CacheAmount())
+    var needed = more
+    while let giving = cacheToGive(needed, to: cache) {
+      if victims.count == limit { return .more }
+      guard let slot = books[giving].policy.evict() else { return .none }
+      var victim = giveUp(UInt32(slot))
+      // It goes anyway: what replaces it counts whole from now on.
+      victim.isReplaced = victim.hash == hash
+      if victim.isReplaced { needed = amount }
+      victims.append(victim)
+    }
+    return .enough
+  }
+
+  /// The cache that has to give something up; `nil`: none has to.
+  private func cacheToGive(_ amount: CacheAmount, to cache: Int) -> Int? {
+    if (books[cache].expected + amount).exceeds(books[cache].limits) { return cache }
+    guard let budget, books.reduce(amount.bytes, { $0 + $1.expected.bytes }) > budget else { return nil }
+    // The one with most.
+    var most = cache
+    for other in books.indices where books[other].expected.bytes > books[most].expected.bytes { most = other }
+    return most
+  }
+
+  /// Those that go first until a cache holds no more than that.
+  ///
+  /// - Parameters:
+  ///   - order: in which they go, with the hashes of their keys; `nil`: as the cache's policy has it.
+  ///   - limit: so many at most.
+  mutating func giveUp(
+    of cache: Int, to limits: CacheLimits, _ order: inout [(slot: UInt32, hash: UInt64)]?, atMost limit: Int
+  ) -> [Victim] {
+    var victims: [Victim] = []
+    while victims.count < limit && books[cache].expected.exceeds(limits) {
+      let slot: UInt32
+      if order != nil {
+        guard let next = order?.popLast() else { break }
+        // It may have gone meanwhile, or may be about to.
+        if table[next.slot].hash != next.hash || table[next.slot].state != .kept { continue }
+        slot = next.slot
+        books[cache].policy.remove(Int(slot))
+      } else {
+        guard let next = books[cache].policy.evict() else { break }
+        slot = UInt32(next)
+      }
+      victims.append(giveUp(slot))
+    }
+    return victims
+  }
+
+  private mutating func giveUp(_ slot: UInt32) -> Victim {
+    let entry = table[slot]
+    table[slot].state = .leaving
+    books[Int(entry.cache)].leaving += entry.amount
+    return Victim(slot: slot, hash: entry.hash, cache: Int(entry.cache))
+  }
+
+  /// The entries of a cache in the order in which a policy would give them up, the first one last.
+  func slots(of cache: Int, by policy: any EvictionPolicy) -> [(slot: UInt32, hash: UInt64)] {
+    var policy = policy
+    policy.resize(to: max(books[cache].held.bytes, 1))
+    books[cache].policy.forEach { slot in
+      let entry = table[UInt32(slot)]
+      policy.insert(CachedEntry(slot: slot, hash: entry.hash, weight: Int(entry.byteCount), cost: entry.cost))
+    }
+    var order: [(slot: UInt32, hash: UInt64)] = []
+    while let slot = policy.evict() { order.append((UInt32(slot), table[UInt32(slot)].hash)) }
+    order.reverse()
+    return order
+  }
+
+  /// Something is about to be put, or has been (or could not be).
+  mutating func begin(_ amount: CacheAmount, in cache: Int) { books[cache].coming += amount }
+  mutating func end(_ amount: CacheAmount, in cache: Int) { books[cache].coming -= amount }
+
+  /// They could not be removed, or replaced.
+  mutating func giveBack(_ victims: [Victim]) {
+    for victim in victims where table[victim.slot].hash == victim.hash && table[victim.slot].state == .leaving {
+      let entry = table[victim.slot]
+      books[victim.cache].leaving -= entry.amount
+      table[victim.slot].state = .kept
+      books[victim.cache].insert(victim.slot, entry)
+    }
+  }
+
+  /// One of them is not in the store at all.
+  mutating func forget(_ victim: Victim) {
+    if table[victim.slot].hash == victim.hash && table[victim.slot].state == .leaving { drop(victim.slot) }
+  }
+}

@@ -1,0 +1,161 @@
+internal import Cairn
+internal import CairnIndex
+
+/// What goes so that others have room.
+extension Caches {
+  /// So many go with one batch, under one hold of the lock.
+  static let victimsAtOnce = 256
+  /// Taken out at once of what has expired, and looked for of what may be gone.
+  private static let (expiredAtOnce, doubtedAtOnce) = (64, 256)
+
+  enum Refusal: Error {
+    case noRoom
+    case notAdmitted
+    case store(StoreError)
+  }
+
+  /// An entry that had to go, of which its cache's options are to be told.
+  struct Gone {
+    let cache: Int
+    /// In the store.
+    let key: [UInt8]
+  }
+
+  /// Room for an entry, once some have been removed from the store. ``release(_:in:)`` has to follow when it is put, or
+  /// is not.
+  ///
+  /// - Parameter hash: of its key; `nil`: of none that is there.
+  /// - Returns: those that have to go in the same commit.
+  func reserve(
+    _ amount: CacheAmount, hash: UInt64?, in cache: Int, _ store: Store, _ gone: inout [Gone]
+  ) throws(Refusal) -> [CacheState.Victim] {
+    var isNew = true
+    while true {
+      var (victims, expired): ([CacheState.Victim], [TrackedEntry]) = ([], [])
+      let room = state.withLock { state -> CacheState.Room? in
+        tidy(&state, store) { expired.append($0) }
+        if isNew, let hash, !state.admits(hash, amount.bytes, to: cache) { return nil }
+        let room = state.makeRoom(for: amount, hash: hash, in: cache, &victims, atMost: Self.victimsAtOnce)
+        switch room {
+        case .enough: state.begin(amount, in: cache)
+        case .more: break
+        case .none: state.giveBack(victims)
+        }
+        return room
+      }
+      isNew = false
+      tell(expired, store)
+      switch room {
+      case nil: throw .notAdmitted
+      case .enough?: return victims
+      case .none?: throw .noRoom
+      case .more?:
+        do throws(StoreError) { try remove(victims, store, &gone) } catch {
+          giveBack(victims)
+          throw .store(error)
+        }
+      }
+    }
+  }
+
+  func release(_ amount: CacheAmount, in cache: Int) { state.withLock { $0.end(amount, in: cache) } }
+
+  /// What all caches may hold together: half of what the directory may take is for live entries, as what is dead is
+  /// given back later.
+  func budget(_ store: Store) -> Int? {
+    let ofLimit = store.spaceLimit.map { $0 / 2 }
+    return [bytes, ofLimit].compactMap(\.self).min()
+  }
+
+  /// With the lock: what reads have noted, what has expired, what may be gone.
+  private func tidy(_ state: inout CacheState, _ store: Store, _ expired: (TrackedEntry) -> Void) {
+    notes.takeOut { state.access($0) }
+    state.expire(at: store.now, atMost: Self.expiredAtOnce, expired)
+    // No commit comes in between: it would have to have the lock.
+    if state.hasDoubts { state.settleDoubts(Self.doubtedAtOnce) { isThere($0, store) } }
+  }
+
+  private func isThere(_ hash: UInt64, _ store: Store) -> Bool {
+    do throws(StoreError) { return try store.withEntry(hash: hash) { _ in true } ?? false } catch {
+      // What cannot be read now may be there.
+      return true
+    }
+  }
+
+  /// A read has noted so much that somebody should take it out; nobody waits for that.
+  func takeNotes() {
+    guard isTracking, state.tryLock() else { return }
+    notes.takeOut { state.value.access($0) }
+    state.unlock()
+  }
+
+  /// Everything that puts do a bit of, now and then.
+  func maintain(_ store: Store) {
+    if !isTracking { return }
+    while true {
+      var expired: [TrackedEntry] = []
+      let isDone = state.withLock { state in
+        tidy(&state, store) { expired.append($0) }
+        return !state.hasDoubts
+      }
+      tell(expired, store)
+      if isDone && expired.count < Self.expiredAtOnce { return }
+    }
+  }
+
+  private func tell(_ expired: [TrackedEntry], _ store: Store) {
+    for entry in expired {
+      let cache = shared[Int(entry.cache)]
+      cache.counters.add(.expirations)
+      cache.events.send {
+        let key = try? store.withEntry(hash: entry.hash, evenExpired: true) { [UInt8](copying: $0.key) }
+        return .init(.expired, key.flatMap { $0 } ?? [])
+      }
+    }
+  }
+
+  // MARK: Removing
+
+  /// Those of some victims that are in the store; the others are forgotten.
+  func found(_ victims: [CacheState.Victim], _ store: Store) throws(StoreError) -> [Gone] {
+    var found: [Gone] = []
+    for victim in victims where !victim.isReplaced {
+      if let key = try store.withEntry(hash: victim.hash, { [UInt8](copying: $0.key) }) {
+        found.append(Gone(cache: victim.cache, key: key))
+      } else {
+        state.withLock { $0.forget(victim) }
+      }
+    }
+    return found
+  }
+
+  /// Removes them.
+  func remove(_ victims: [CacheState.Victim], _ store: Store, _ gone: inout [Gone]) throws(StoreError) {
+    let found = try found(victims, store)
+    if found.isEmpty { return }
+    try store.write { (batch) throws(StoreError) in
+      for one in found { try batch.remove(one.key, cause: .evicted) }
+    }
+    gone += found
+  }
+
+  /// They have not been removed, or replaced, as far as they are still there.
+  func giveBack(_ victims: [CacheState.Victim]) {
+    if !victims.isEmpty { state.withLock { $0.giveBack(victims) } }
+  }
+
+  /// Calls what wants to know of evictions; without any lock, as it may ask the cache.
+  func hook(_ gone: [Gone]) {
+    for one in gone {
+      let cache = shared[one.cache]
+      cache.options.onEviction?(Array(one.key.dropFirst(cache.prefix.count)))
+    }
+  }
+
+  /// The largest record that an entry may have.
+  func entryBytesMax(_ cache: CacheShared) -> Int? {
+    if !isTracking { return nil }
+    let all = [cache.options.limits.bytes, state.withLock { $0.budget }].compactMap(\.self).min()
+    return all.map { max(1, Int(Double($0) * cache.options.limits.valueShare)) }
+  }
+}

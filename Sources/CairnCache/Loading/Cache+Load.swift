@@ -1,0 +1,233 @@
+internal import Cairn
+internal import CairnIndex
+
+extension Cache {
+  /// The value of a key: the one that there is, or else the one that `load` brings, which is kept.
+  ///
+  /// However many ask at the same time, it is loaded once: they wait for the one who began. If one of them is
+  /// cancelled, he alone gets a `CancellationError`; the load is cancelled if all are. What it throws, all get; it is
+  /// not kept. A value that is put, removed or invalidated while the load is under way stands: the result is for those
+  /// who wait, and is not kept.
+  ///
+  /// When a value's life has nearly ended, or has ended, this may return it all the same and load beside it: see
+  /// ``CacheLives``.
+  ///
+  /// - Parameter load: to be what all who ask for this key would do; it runs in a task of its own. A load that asks for
+  ///   the same key again, by way of others or not, gets ``CacheError/recursiveLoad``.
+  /// - Throws: what `load` throws; ``CacheError``; `CancellationError`.
+  public func value(
+    for key: Key, load: @escaping @Sendable (_ context: inout LoadContext<Value>) async throws -> Value
+  ) async throws -> Value {
+    guard let value = try await loaded(key, knowsNone: false, { try await load(&$0) }) else {
+      throw CacheError.nothingToKeep
+    }
+    return value
+  }
+
+  /// The same for values that there may be none of: that is kept, too, for ``CacheLives/negative``.
+  public func valueIfAny(
+    for key: Key, load: @escaping @Sendable (_ context: inout LoadContext<Value>) async throws -> Value?
+  ) async throws -> Value? {
+    try await loaded(key, knowsNone: true, load)
+  }
+
+  typealias Load = @Sendable (_ context: inout LoadContext<Value>) async throws -> Value?
+
+  private func loaded(_ key: Key, knowsNone: Bool, _ load: @escaping Load) async throws -> Value? {
+    let storeKey: [UInt8]
+    do throws(CacheKeyError) { storeKey = try self.storeKey(key) } catch { throw CacheError.key(error) }
+    let counters = shared.counters
+    let look = look(storeKey, noting: true)
+    if case .value(let found) = look, let isStale = try use(found, storeKey, load) {
+      counters.add(.hits)
+      if isStale { counters.add(.staleHits) }
+      return found.value
+    }
+    counters.add(.misses)
+    if knowsNone, case .negative(_, isGood: true) = look {
+      counters.add(.negativeHits)
+      return nil
+    }
+    do {
+      return try await join(storeKey, knowsNone: knowsNone, load)
+    } catch {
+      guard !(error is CancellationError), let old = oldValue(storeKey) else { throw error }
+      counters.add(.staleHits)
+      return old
+    }
+  }
+
+  /// Whether a value is to be returned as it is, and whether it is stale; `nil`: no. Loads it anew beside that if that
+  /// is due.
+  private func use(_ found: FoundValue<Value>, _ key: [UInt8], _ load: @escaping Load) throws -> Bool? {
+    let lives = shared.options.lives
+    let now = store.now
+    guard found.isFresh else { return nil }
+    guard let end = found.end else { return false }
+    if now < end {
+      if let part = lives.refreshAhead, let written = found.fields.written {
+        // Each entry a bit earlier or later than others.
+        let hash = key.withBytes { store.hash(of: $0) }
+        let spread = Double(Self.mixed(hash) >> 11) / Double(1 << 53) * lives.jitter
+        if Double(now - written) >= Double(end - written) * min(part * (1 + spread), 1) { refresh(key, load) }
+      }
+      return false
+    }
+    if now < end.adding(lives.staleWhileRevalidate?.milliseconds ?? 0) {
+      refresh(key, load)
+      return true
+    }
+    // A load has failed a moment ago.
+    if now < end.adding(lives.staleIfError?.milliseconds ?? 0), shared.flights.hasFailed(key, at: now) { return true }
+    return nil
+  }
+
+  /// In place of a value that could not be loaded.
+  private func oldValue(_ key: [UInt8]) -> Value? {
+    guard let longer = shared.options.lives.staleIfError, case .value(let found) = look(key, noting: false),
+      found.isFresh,
+      store.now < found.end.map({ $0.adding(longer.milliseconds) }) ?? .max
+    else { return nil }
+    return found.value
+  }
+
+  // MARK: One for all
+
+  private func join(_ key: [UInt8], knowsNone: Bool, _ load: @escaping Load) async throws -> Value? {
+    let (flight, place, isNew) = try shared.flights.join(key) {
+      Flight(key, start: store.lastSequence, isRefresh: false)
+    }
+    if isNew {
+      flight.begin { await run(flight, knowsNone: knowsNone, load) }
+    } else {
+      shared.counters.add(.joinedLoads)
+    }
+    let outcome = try await flight.wait(place, leaving: shared.flights)
+    guard let outcome else {
+      // What another type of load has found not to be there.
+      if !knowsNone { throw CacheError.nothingToKeep }
+      return nil
+    }
+    if let value = outcome as? Value { return value }
+    // Of who uses this cache with other values: nothing that could be shared.
+    var context = LoadContext<Value>(old: nil)
+    return try await load(&context)
+  }
+
+  private func refresh(_ key: [UInt8], _ load: @escaping Load) {
+    let flights = shared.flights
+    let flight = flights.beginRefresh(key, at: store.now) { Flight(key, start: store.lastSequence, isRefresh: true) }
+    flight?.begin { await run(flight, knowsNone: true, load) }
+  }
+
+  private func run(_ flight: Flight?, knowsNone: Bool, _ load: @escaping Load) async {
+    guard let flight else { return }
+    let (flights, counters) = (shared.flights, shared.counters)
+    let look = look(flight.key, noting: false, whole: true)
+    var context: LoadContext<Value>
+    switch look {
+    case .value(let found):
+      // Somebody has put it since it was looked for.
+      if found.isGood && !flight.isRefresh {
+        flights.remove(flight)
+        flight.finish(.success(found.value))
+        return
+      }
+      context = LoadContext(old: found.isFresh ? found.entry(at: store.now, hits: 0) : nil)
+    case .negative, .absent, .useless: context = LoadContext(old: nil)
+    }
+    let timer = timer(of: flight)
+    let start = ContinuousClock.now
+    let outcome: Flight.Outcome
+    do {
+      let value = try await load(&context)
+      if flight.isOver {
+        outcome = .failure(CancellationError())
+      } else {
+        keep(value, context, flight, look)
+        outcome = .success(value)
+        counters.add(.loads)
+      }
+    } catch {
+      outcome = .failure(error)
+      if !(error is CancellationError) { noteFailure(of: flight, error) }
+    }
+    timer?.cancel()
+    counters.add(.loadNanoseconds, Int(clamping: (ContinuousClock.now - start).nanoseconds))
+    // Who comes from now on finds the value.
+    flights.remove(flight)
+    flight.finish(outcome)
+  }
+
+  private func timer(of flight: Flight) -> Task<Void, Never>? {
+    shared.options.loadTimeout.map { timeout in
+      Task.detached { [shared] in
+        guard (try? await Task.sleep(for: timeout)) != nil else { return }
+        if flight.giveUp(CacheError.timedOut, shared.flights) { noteFailure(of: flight, CacheError.timedOut) }
+      }
+    }
+  }
+
+  private func noteFailure(of flight: Flight, _ error: any Error) {
+    shared.counters.add(.failedLoads)
+    shared.events.send { .init(.failed("\(error)"), flight.key) }
+    guard let pause = shared.options.lives.retryAfter else { return }
+    let now = store.now
+    shared.flights.noteFailure(flight.key, until: now.adding(pause.milliseconds), now: now)
+  }
+
+  // MARK: What becomes of it
+
+  private func keep(_ value: Value?, _ context: LoadContext<Value>, _ flight: Flight, _ look: CacheLook<Value>) {
+    let counters = shared.counters
+    shared.flights.noteSuccess(flight.key)
+    var gone: [Caches.Gone] = []
+    defer { caches.hook(gone) }
+    do {
+      let entry = try newEntry(value, context, flight)
+      let put = try caches.storing.withLock { _ -> CachePut? in
+        guard let entry, !flight.isInvalidated else { return nil }
+        let put = try self.put(entry, for: flight.key, .version(look.version), &gone)
+        // Somebody who does not go by way of the cache has removed it meanwhile: that stands.
+        guard flight.isInvalidated, case .stored(let version)? = put else { return put }
+        try store.remove(flight.key, ifVersion: version, cause: .invalidated(by: shared.name))
+        return nil
+      }
+      switch (put, look) {
+      case (nil, _): counters.add(.discardedLoads)
+      case (.stored?, .value):
+        counters.add(.refreshes)
+        shared.events.send { .init(.refreshed, flight.key) }
+      case (.stored?, _), (.refused?, _): break
+      }
+    } catch let error as StoreError {
+      _ = refuse(.store(error), nil)
+    } catch {
+      _ = refuse(.notEncoded("\(error)"), nil)
+    }
+  }
+
+  /// `nil`: it is of before something that has happened since.
+  private func newEntry(_ value: Value?, _ context: LoadContext<Value>, _ flight: Flight) throws -> NewEntry? {
+    var sources = context.sources
+    if !context.tags.isEmpty {
+      guard let tags = try store.sources(tags: context.tags, unlessInvalidatedSince: flight.start) else { return nil }
+      sources = sources.merging(tags)
+    }
+    let negative = shared.options.lives.negative
+    if value == nil && negative == nil { return nil }
+    let life =
+      value == nil && context.life == .standard ? negative.map { CacheLife.after($0) } ?? .standard : context.life
+    let bytes = try value.map { try codec.encode($0, flight.key.count) } ?? []
+    return NewEntry(
+      bytes: bytes, stamp: value == nil ? Self.noValue : codec.stamp, life: life, cost: context.cost, sources: sources,
+      attributes: context.attributes, isPinned: context.isPinned)
+  }
+}
+
+extension Duration {
+  fileprivate var nanoseconds: Int64 {
+    let (seconds, attoseconds) = components
+    return seconds.multipliedReportingOverflow(by: 1_000_000_000).partialValue.adding(attoseconds / 1_000_000_000)
+  }
+}

@@ -1,0 +1,79 @@
+public import Cairn
+internal import CairnIndex
+
+/// By hand.
+extension Cache {
+  /// What the cache holds.
+  public struct Size: Sendable, Equatable {
+    public let entries: Int
+    /// Of their records in the log.
+    public let bytes: Int
+    public let cost: Double
+  }
+
+  /// What the cache holds; of a store that is read-only, nothing is known.
+  ///
+  /// - Complexity: what has expired since the last put; all entries of the store after an invalidation by prefix.
+  public var size: Size {
+    caches.maintain(store)
+    let held = caches.state.withLock { $0.book(shared.number).held }
+    return Size(entries: held.entries, bytes: held.bytes, cost: held.cost)
+  }
+
+  /// Makes the first ones go, in the order of the cache's policy, until it holds no more than that. Returns how many
+  /// went.
+  ///
+  /// - Throws: as ``Cairn/Store/write(durability:_:)``; what has gone before stays away.
+  /// - Complexity: a remove for each, some hundreds in one commit.
+  @discardableResult
+  public func trim(entries: Int = .max, bytes: Int = .max, cost: Double = .infinity) throws(StoreError) -> Int {
+    try evict(nil, to: CacheLimits(entries: entries, bytes: bytes, cost: cost))
+  }
+
+  /// The same in the order of another policy, such as ``EvictionPolicy/largestFirst``, which is told of all entries for
+  /// that.
+  @discardableResult
+  public func evict(
+    _ policy: any EvictionPolicy, toEntries entries: Int = .max, bytes: Int = .max, cost: Double = .infinity
+  ) throws(StoreError) -> Int {
+    try evict(policy, to: CacheLimits(entries: entries, bytes: bytes, cost: cost))
+  }
+
+  /// Makes those go that were put longer ago than that. Returns how many went.
+  ///
+  /// - Throws: as ``Cairn/Store/forEach(_:)``.
+  /// - Complexity: all of the store, without values.
+  @discardableResult
+  public func trim(olderThan age: Duration) throws -> Int {
+    let limit = store.now.adding(-age.milliseconds)
+    var old: [(key: [UInt8], version: UInt64)] = []
+    try store.forEachWithoutValue { entry in
+      if entry.key.begins(with: shared.prefix), EntryFields(entry.attributes).written ?? .min < limit {
+        old.append(([UInt8](copying: entry.key), entry.version))
+      }
+      return true
+    }
+    var count = 0
+    for (key, version) in old where try store.remove(key, ifVersion: version, cause: .evicted) { count += 1 }
+    return count
+  }
+
+  private func evict(_ policy: (any EvictionPolicy)?, to limits: CacheLimits) throws(StoreError) -> Int {
+    caches.maintain(store)
+    var order = policy.map { policy in caches.state.withLock { $0.slots(of: shared.number, by: policy) } }
+    var count = 0
+    while true {
+      let victims = caches.state.withLock { state in
+        state.giveUp(of: shared.number, to: limits, &order, atMost: Caches.victimsAtOnce)
+      }
+      if victims.isEmpty { return count }
+      var gone: [Caches.Gone] = []
+      defer { caches.hook(gone) }
+      do throws(StoreError) { try caches.remove(victims, store, &gone) } catch {
+        caches.giveBack(victims)
+        throw error
+      }
+      count += gone.count
+    }
+  }
+}

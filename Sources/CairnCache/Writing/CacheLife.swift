@@ -1,0 +1,61 @@
+/// When an entry of a cache ends.
+public enum CacheLife: Sendable, Equatable {
+  /// As the cache's ``CacheOptions/lives`` say.
+  case standard
+  case never
+  /// So long after it is put; shorter by up to the cache's jitter. Zero or less: it is not put.
+  case after(Duration)
+  /// At this moment, in milliseconds since 1970-01-01 00:00 UTC. In the past: it is not put.
+  case at(milliseconds: Int64)
+}
+
+extension CacheLives {
+  /// When an entry ends that is put now, and when the store is to show it no more.
+  ///
+  /// - Parameter random: by which its life is shorter than others.
+  func ends(_ life: CacheLife, now: Int64, random: UInt64) -> (end: Int64?, deadline: Int64?) {
+    var end: Int64?
+    switch life {
+    case .never: break
+    case .at(let milliseconds): end = milliseconds
+    case .after(let duration): end = now.adding(shortened(duration, random))
+    case .standard: end = afterWrite.map { now.adding(shortened($0, random)) }
+    }
+    let longer = max(staleWhileRevalidate ?? .zero, staleIfError ?? .zero)
+    var deadline = end.map { $0.adding(longer.milliseconds) }
+    if let afterAccess { deadline = min(deadline ?? .max, accessDeadline(afterAccess, now: now)) }
+    return (end, deadline)
+  }
+
+  /// A tenth longer: what is read meanwhile need not be put again for that.
+  func accessDeadline(_ afterAccess: Duration, now: Int64) -> Int64 {
+    let life = afterAccess.milliseconds
+    return now.adding(life).adding(life / Self.accessSteps)
+  }
+
+  /// Of a life, whoever reads moves its end by this part of it at least.
+  static let accessSteps: Int64 = 10
+
+  private func shortened(_ life: Duration, _ random: UInt64) -> Int64 {
+    let milliseconds = life.milliseconds
+    let part = Double(random >> 11) / Double(1 << 53) * jitter
+    return milliseconds - Int64(Double(milliseconds) * part)
+  }
+}
+
+extension Duration {
+  /// Rounded up; as many as there can be, where there are more.
+  var milliseconds: Int64 {
+    let (seconds, attoseconds) = components
+    let (whole, isTooMany) = seconds.multipliedReportingOverflow(by: 1000)
+    if isTooMany { return seconds < 0 ? .min : .max }
+    return whole.adding((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+  }
+}
+
+extension Int64 {
+  func adding(_ other: Int64) -> Int64 {
+    let (sum, isTooMuch) = addingReportingOverflow(other)
+    return isTooMuch ? (other < 0 ? .min : .max) : sum
+  }
+}
