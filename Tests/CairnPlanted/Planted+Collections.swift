@@ -41,7 +41,7 @@ extension PlantedBug {
       "tag-invalidated-once", "A tag that was invalidated before stays as it is.", caughtBy: "SourcesTests/tags",
       Edit(
         "CairnIndex/Dependencies/Store+Sources.swift",
-        "try put(\"\", for: Sources.key(tag: tag), durability: durability)",
+        "try put(\"invalidated\", for: Sources.key(tag: tag), durability: durability)",
         "PLANTED ? try putIfChanged(\"\", for: Sources.key(tag: tag)) : try put(\"\", for: Sources.key(tag: tag))")),
     PlantedBug(
       "consequences-by-themselves", "What goes with a change is a commit of its own: a crash may leave the one alone.",
