@@ -25,7 +25,8 @@ let package = Package(
       name: "cairn-bench",
       dependencies: [
         .product(name: "Cairn", package: "Cairn"), .product(name: "CairnAttributes", package: "Cairn"),
-        .product(name: "CairnIndex", package: "Cairn"), "BenchmarkSupport", "CYardstick", "CAllocations",
+        .product(name: "CairnCache", package: "Cairn"), .product(name: "CairnIndex", package: "Cairn"),
+        "BenchmarkSupport", "CYardstick", "CAllocations",
       ] + (peers.contains("SQLite") ? ["CSQLite"] : []),
       swiftSettings: peers.contains("SQLite") ? [.define("PEER_SQLITE")] : []),
     .executableTarget(

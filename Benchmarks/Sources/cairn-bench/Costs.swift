@@ -1,6 +1,7 @@
 import BenchmarkSupport
 import CAllocations
 import Cairn
+import CairnCache
 import Foundation
 
 /// What an operation costs in things that can be counted, so that they come out the same on every machine and however
@@ -19,6 +20,9 @@ struct Costs: Codable {
 
 enum CostedWork: String, CaseIterable {
   case get, miss, put, batch
+  /// Of a cache; the put is of a key that is not there, and evicts another.
+  case cacheHit = "cache-hit"
+  case cachePut = "cache-put"
 
   private static let keys = 20_000
 
@@ -27,6 +31,7 @@ enum CostedWork: String, CaseIterable {
     // What an operation costs by itself; `compaction` tells what giving space back costs.
     var options = Store.Options()
     options.compaction.isAutomatic = false
+    if self == .cacheHit || self == .cachePut { return try runCache(operations, options, in: path) }
     let store = try Store.open(at: path, options: options)
     let keys = Keys(count: Self.keys, seed: 1)
     let absent = Keys(count: Self.keys, seed: 3)
@@ -41,6 +46,7 @@ enum CostedWork: String, CaseIterable {
       case .get: found += try store.copyValue(for: keys[key], into: buffer) ?? 0
       case .miss: found += try store.contains(absent[key]) ? 1 : 0
       case .put: try store.put(value, for: keys[key])
+      case .cacheHit, .cachePut: break
       case .batch:
         if key % 1000 != 0 { continue }
         try store.write { (batch) throws(StoreError) in
@@ -54,6 +60,29 @@ enum CostedWork: String, CaseIterable {
     )
     // Opening and closing cost the same however many operations there were: they are gone from the difference.
     return result
+  }
+
+  private func runCache(
+    _ operations: Int, _ options: Store.Options, in path: String
+  ) throws -> (allocations: Int, bytes: Int) {
+    var options = options
+    options.views = [try Caches(["cache": CacheOptions(limits: CacheLimits(entries: Self.keys), policy: .lru)])]
+    let store = try Store.open(at: path, options: options)
+    let cache: Cache<String, [UInt8]> = try store.cache("cache", codec: .bytes)
+    let value = [UInt8](repeating: 7, count: 100)
+    func key(_ number: Int) -> String { String(10_000_000_000_000_000 + number) }
+    let keys = (0..<Self.keys).map(key)
+    if cache.size.entries == 0 { for key in keys { cache.put(value, for: key) } }
+    let others = self == .cachePut ? (0..<operations).map { key($0 + 1_000_000 + Int(store.lastSequence)) } : []
+    let before = (allocations_of_thread(), store.statistics.bytesAppended)
+    for number in 0..<operations {
+      if self == .cacheHit {
+        precondition(cache.value(for: keys[number % Self.keys]) != nil, "it is there")
+      } else {
+        cache.put(value, for: others[number])
+      }
+    }
+    return (Int(allocations_of_thread() - before.0), store.statistics.bytesAppended - before.1)
   }
 
   /// Counted twice, the second time with twice the operations: the difference is what these cost.

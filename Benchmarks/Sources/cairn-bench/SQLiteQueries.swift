@@ -51,38 +51,8 @@ import BenchmarkSupport
     }
   }
 
-  private final class SQLiteDatabase {
-    private let connection: OpaquePointer
-
-    init() throws {
-      var opened: OpaquePointer?
-      guard sqlite3_open(":memory:", &opened) == SQLITE_OK, let opened else { fail("SQLite cannot be opened", 1) }
-      connection = opened
-    }
-
-    deinit { sqlite3_close_v2(connection) }
-
-    func execute(_ text: String) throws {
-      guard sqlite3_exec(connection, text, nil, nil, nil) == SQLITE_OK else {
-        fail("SQLite: \(String(cString: sqlite3_errmsg(connection)))", 1)
-      }
-    }
-
-    func prepare(_ text: String) throws -> OpaquePointer {
-      var statement: OpaquePointer?
-      guard sqlite3_prepare_v2(connection, text, -1, &statement, nil) == SQLITE_OK, let statement else {
-        fail("SQLite: \(String(cString: sqlite3_errmsg(connection)))", 1)
-      }
-      return statement
-    }
-
-    /// Steps through all rows, and takes the first column of each.
-    func run(_ statement: OpaquePointer) throws {
-      while sqlite3_step(statement) == SQLITE_ROW { _ = sqlite3_column_text(statement, 0) }
-      sqlite3_reset(statement)
-    }
-
-    func fill() throws {
+  extension SQLiteDatabase {
+    fileprivate func fill() throws {
       try execute("BEGIN")
       let statement = try prepare("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)")
       // SQLite copies what is bound so.

@@ -5,7 +5,7 @@ import Glibc
 
 let usage = """
   usage: cairn-bench [reads] [writes] [large] [recovery] [compression] [compaction] [frozen] [ordered]
-                    [invalidation] [attributes] [collections] [tools] [--folder PATH] [--kvdump PATH]
+                    [invalidation] [attributes] [collections] [caches] [tools] [--folder PATH] [--kvdump PATH]
          cairn-bench --check-costs FILE | --write-costs FILE
   Without names, all of them. PATH (a temporary folder) needs 4 GB of space. Costs are instructions, allocations, system
   calls and bytes of an operation; FILE (Benchmarks/costs.json) says how many are allowed.
@@ -29,7 +29,7 @@ while let argument = arguments.first {
   arguments.removeFirst()
   switch argument {
   case "reads", "writes", "large", "recovery", "compression", "compaction", "frozen", "ordered",
-    "invalidation", "attributes", "collections", "tools":
+    "invalidation", "attributes", "collections", "caches", "tools":
     wanted.insert(argument)
   case "--kvdump" where !arguments.isEmpty: kvdump = arguments.removeFirst()
   case "--folder" where !arguments.isEmpty: parent = arguments.removeFirst()
@@ -61,7 +61,7 @@ let benchmarks: [(String, (inout Report, String) throws -> Void)] = [
   ("recovery", benchmarkRecovery), ("compression", benchmarkCompression),
   ("compaction", benchmarkCompaction), ("frozen", benchmarkFrozen), ("ordered", benchmarkOrdered),
   ("invalidation", benchmarkInvalidation), ("attributes", benchmarkAttributes),
-  ("collections", benchmarkCollections),
+  ("collections", benchmarkCollections), ("caches", benchmarkCaches),
   ("tools", { [kvdump] in try benchmarkTools(&$0, $1, kvdump) }),
 ]
 do {

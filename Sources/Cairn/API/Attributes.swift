@@ -254,6 +254,38 @@ public struct EncodedAttributes: ~Escapable {
     return nil
   }
 
+  /// Goes through them one by one, by names of up to eight bytes as numbers: for layers that look at several of each
+  /// entry that they read (six times as fast as to find each).
+  package struct Cursor: ~Escapable {
+    private let bytes: RawSpan
+    private var offset = 0
+    /// As ``EncodedAttributes/number(_:)`` makes it; 0 for a longer name.
+    package private(set) var name: UInt64 = 0
+    package private(set) var kind = Kind.string
+    /// Where in the bytes the value is.
+    package private(set) var place = 0..<0
+
+    @_lifetime(copy attributes)
+    package init(_ attributes: borrowing EncodedAttributes) { bytes = attributes.bytes }
+
+    package mutating func next() -> Bool {
+      guard let one = EncodedAttribute(MemoryView(bytes), at: offset) else { return false }
+      offset = one.end
+      (kind, place) = (one.kind, one.end - one.value.count..<one.end)
+      name = 0
+      if one.name.count <= 8 {
+        for index in (0..<one.name.count).reversed() { name = name << 8 | UInt64(one.name.load(index, as: UInt8.self)) }
+      }
+      return true
+    }
+  }
+
+  /// A name of 1 to 8 bytes as a number.
+  package static func number(_ name: String) -> UInt64 {
+    precondition((1...8).contains(name.utf8.count), "a name of up to eight bytes")
+    return name.utf8.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
   package static func isEqual(_ a: RawSpan, _ b: RawSpan) -> Bool { MemoryView(a).isEqual(to: MemoryView(b)) }
 
   package static func hasPrefix(_ value: RawSpan, _ prefix: RawSpan) -> Bool {

@@ -31,12 +31,20 @@ public struct EntryView: ~Escapable {
 
 extension FoundRecord {
   /// Calls `body` with the entry.
+  @inline(__always)
   func lendEntry<Result>(
     _ value: MemoryView, valueByteCount: Int = 0, withAttributes: Bool = true, _ body: (EntryView) -> Result
   ) -> Result {
+    lendEntry(value, valueByteCount: valueByteCount, withAttributes ? attributes : .empty, body)
+  }
+
+  @inline(__always)
+  func lendEntry<Result>(
+    _ value: MemoryView, valueByteCount: Int, _ attributes: MemoryView, _ body: (EntryView) -> Result
+  ) -> Result {
     key.lend { key in
       value.lend { value in
-        (withAttributes ? attributes : .empty).lend { attributes in
+        attributes.lend { attributes in
           body(
             EntryView(
               key: key, value: value, valueByteCount: valueByteCount, recordByteCount: header.recordByteCount,

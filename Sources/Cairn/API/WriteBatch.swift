@@ -59,7 +59,7 @@ public struct WriteBatch: ~Copyable {
     try _put(value, key, expires, [], nil)
   }
 
-  private mutating func _put(
+  mutating func _put(
     _ value: RawSpan, _ key: RawSpan, _ expires: Store.Expiry, _ items: [UInt8], _ compression: Store.Compression?
   ) throws(StoreError) {
     let deadline = clock.deadline(expires)
@@ -132,6 +132,8 @@ public struct WriteBatch: ~Copyable {
       }
     }
   }
+
+  mutating func reserveCapacity(_ byteCount: Int) { bytes.reserveCapacity(byteCount) }
 
   @usableFromInline
   mutating func _remove(_ key: RawSpan) throws(StoreError) { try _remove(key, items: []) }

@@ -96,6 +96,13 @@ package enum AttributeItem {
     return EncodedAttribute.checked(item.slice(headBytes, item.count - headBytes)) ?? .empty
   }
 
+  /// The same, unchecked: what this process has written itself, or what is asked for nothing but numbers and equal
+  /// bytes. Zeros may follow.
+  static func uncheckedContent(_ item: MemoryView) -> MemoryView {
+    guard item.count >= headBytes, item.count <= wordsMax * 8 else { return .empty }
+    return item.slice(headBytes, item.count - headBytes)
+  }
+
   /// - Returns: the item, whole words; nothing if there are no attributes.
   /// - Throws: `.invalidAttribute`.
   static func encode(_ attributes: Attributes) throws(StoreError) -> [UInt8] {
@@ -165,6 +172,11 @@ extension RecordHeader {
   /// should be.
   package func attributes(_ view: MemoryView, at offset: Int) -> MemoryView {
     item(AttributeItem.type, view, at: offset).map(AttributeItem.content) ?? .empty
+  }
+
+  /// See ``AttributeItem/uncheckedContent(_:)``.
+  func uncheckedAttributes(_ view: MemoryView, at offset: Int) -> MemoryView {
+    item(AttributeItem.type, view, at: offset).map(AttributeItem.uncheckedContent) ?? .empty
   }
 
   /// The first item of a type in the extension of a record, whole.

@@ -14,12 +14,13 @@ package enum CauseItem {
     switch cause {
     case .removed: []
     case .expired: expired
-    case .evicted: item(Code.evicted, "")
+    case .evicted: evicted
     case .invalidated(let by): item(Code.invalidated, by)
     }
   }
 
   static let expired = item(Code.expired, "")
+  private static let evicted = item(Code.evicted, "")
 
   private static func item(_ code: UInt8, _ text: String) -> [UInt8] {
     // Not in the middle of a character.

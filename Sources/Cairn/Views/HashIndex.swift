@@ -166,6 +166,8 @@ struct FoundRecord {
   }
   /// As they stand in the record; nothing if there are none, or none that are as they should be.
   var attributes: MemoryView { header.attributes(bytes, at: 0) }
+  /// The same, unchecked: see ``AttributeItem/uncheckedContent(_:)``.
+  var uncheckedAttributes: MemoryView { header.uncheckedAttributes(bytes, at: 0) }
 }
 
 /// What a search ended with.

@@ -22,8 +22,8 @@ final class AccessNotes: Sendable {
     return waiting >= Self.wanted && waiting % Self.again == 0
   }
 
-  /// With the lock.
-  func takeOut(_ body: (_ hash: UInt64) -> Void) {
+  /// Adds them to an array. With the lock.
+  func takeOut(into hashes: inout [UInt64]) {
     for ring in 0..<Stripes.count {
       let (end, taken) = (rings.load(ring, Self.written), rings.load(ring, Self.taken))
       if end == taken { continue }
@@ -32,7 +32,7 @@ final class AccessNotes: Sendable {
       if count < 0 { count = 0 }
       for number in 0..<count {
         let place = (end &- UInt64(count) &+ UInt64(number)) % UInt64(Self.capacity)
-        body(rings.load(ring, Self.first + Int(place)))
+        hashes.append(rings.load(ring, Self.first + Int(place)))
       }
       rings.store(end, ring, Self.taken)
     }

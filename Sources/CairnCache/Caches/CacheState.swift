@@ -28,7 +28,20 @@ struct CacheState: Sendable {
     self.budget = budget
   }
 
-  mutating func reserve(_ count: Int) { table.reserve(count) }
+  /// Takes over what there was, of all caches, each in the order in which entries would go; as new.
+  ///
+  /// - Returns: whether that can be: no two have one hash.
+  mutating func fill(_ entries: [TrackedEntry]) -> Bool {
+    changes += 1
+    guard table.fill(entries) else { return false }
+    for (slot, entry) in entries.enumerated() {
+      let cache = Int(entry.cache)
+      books[cache].held += entry.amount
+      if entry.hasDeadline { deadlines.set(UInt32(slot), Double(entry.deadline), isThere: false) }
+      if entry.state == .kept { books[cache].insert(UInt32(slot), entry) }
+    }
+    return true
+  }
 
   func book(_ cache: Int) -> CacheBook { books[cache] }
   var entryCount: Int { table.count }
@@ -111,12 +124,24 @@ struct CacheState: Sendable {
     books[cache].removeAll(budget)
   }
 
-  /// An entry has been read.
-  mutating func access(_ hash: UInt64) {
-    guard let slot = table.slot(of: hash) else { return }
+  /// Entries have been read.
+  mutating func access(_ hashes: [UInt64]) {
+    let slots = table.slots(of: hashes)
+    if slots.isEmpty { return }
     changes += 1
-    let cache = Int(table.note(slot))
-    if table[slot].state == .kept { books[cache].policy.access(Int(slot)) }
+    var cache = -1
+    var kept: [Int] = []
+    kept.reserveCapacity(slots.count)
+    for slot in slots {
+      let other = Int(table.note(slot))
+      if other != cache {
+        if !kept.isEmpty { books[cache].policy.access(kept) }
+        kept.removeAll(keepingCapacity: true)
+        cache = other
+      }
+      if table[slot].state == .kept { kept.append(Int(slot)) }
+    }
+    if !kept.isEmpty { books[cache].policy.access(kept) }
   }
 
   /// Takes out what has expired, so many at most; the store does not show it any more.
@@ -187,8 +212,20 @@ struct CacheState: Sendable {
       if victim.isReplaced { needed = amount }
       victims.append(victim)
     }
+    // Some more at once, of many: so they are looked for and removed together.
+    if let first = victims.last, !first.isReplaced {
+      let ahead = min(Self.aheadMax, books[first.cache].held.entries / Self.aheadShare)
+      while victims.count < min(ahead, limit), let slot = books[first.cache].policy.evict() {
+        var victim = giveUp(UInt32(slot))
+        victim.isReplaced = victim.hash == hash
+        victims.append(victim)
+      }
+    }
     return .enough
   }
+
+  /// So many go at once, where that is no more than this part of what there is.
+  private static let (aheadMax, aheadShare) = (16, 1024)
 
   /// The cache that has to give something up; `nil`: none has to.
   private func cacheToGive(_ amount: CacheAmount, to cache: Int) -> Int? {

@@ -20,7 +20,7 @@ extension Caches {
     if !isTracking { return }
     if files.isClosing { opened.withLock { $0.keeper?.cancel() } }
     let isKept = state.withLock { state in
-      notes.takeOut { state.access($0) }
+      takeNotes(&state)
       return state.isKept
     }
     if isKept { return }
@@ -103,28 +103,30 @@ extension Caches {
     guard var words = FileWords.Reader(checked: bytes), let time = words.next(), Int64(bitPattern: time) <= now,
       let doubts = words.next(), doubts <= 1, words.next() == UInt64(shared.count)
     else { return false }
+    var entries: [TrackedEntry] = []
     for cache in shared {
       guard words.name() == cache.name, let count = words.next(), let costs = words.next(), costs <= 1,
         count <= UInt64(words.rest) / (3 + costs)
       else { return false }
-      state.reserve(Int(count))
+      entries.reserveCapacity(entries.count + Int(count))
       for _ in 0..<count {
         guard let hash = words.next(), let deadline = words.next(), let sizes = words.next() else { return false }
         var entry = TrackedEntry(
           hash: hash, deadline: Int64(bitPattern: deadline), byteCount: UInt32(truncatingIfNeeded: sizes),
-          hits: UInt32(truncatingIfNeeded: sizes >> 32) & Self.hitsMax, cache: UInt16(cache.number))
+          hits: UInt32(truncatingIfNeeded: sizes >> 32) & Self.hitsMax, cache: UInt16(cache.number),
+          state: sizes >> 63 == 1 ? .pinned : .kept)
         if costs == 1 {
           guard let cost = words.next().map(Double.init(bitPattern:)), cost >= 0, cost <= CachedEntry.costMax else {
             return false
           }
           entry.cost = cost
         }
-        // Of two with one hash, which there are not, the later counts.
-        state.put(entry, isPinned: sizes >> 63 == 1)
+        entries.append(entry)
       }
     }
+    if words.rest > 0 || !state.fill(entries) { return false }
     if doubts == 1 { state.doubt() }
-    return words.rest == 0
+    return true
   }
 
   /// What has changed since, in order: each key as it is now.
@@ -159,7 +161,6 @@ extension Caches {
       return true
     }
     found.sort { $0.version < $1.version }
-    state.reserve(found.count)
     for (_, entry, isPinned) in found { state.put(entry, isPinned: isPinned) }
   }
 }

@@ -69,14 +69,14 @@ extension Caches {
 
   /// With the lock: what reads have noted, what has expired, what may be gone.
   private func tidy(_ state: inout CacheState, _ store: Store, _ expired: (TrackedEntry) -> Void) {
-    notes.takeOut { state.access($0) }
+    takeNotes(&state)
     state.expire(at: store.now, atMost: Self.expiredAtOnce, expired)
     // No commit comes in between: it would have to have the lock.
     if state.hasDoubts { state.settleDoubts(Self.doubtedAtOnce) { isThere($0, store) } }
   }
 
   private func isThere(_ hash: UInt64, _ store: Store) -> Bool {
-    do throws(StoreError) { return try store.withEntry(hash: hash) { _ in true } ?? false } catch {
+    do throws(StoreError) { return try store.key(hash: hash) != nil } catch {
       // What cannot be read now may be there.
       return true
     }
@@ -85,8 +85,15 @@ extension Caches {
   /// A read has noted so much that somebody should take it out; nobody waits for that.
   func takeNotes() {
     guard isTracking, state.tryLock() else { return }
-    notes.takeOut { state.value.access($0) }
+    takeNotes(&state.value)
     state.unlock()
+  }
+
+  /// With the lock.
+  func takeNotes(_ state: inout CacheState) {
+    var hashes: [UInt64] = []
+    notes.takeOut(into: &hashes)
+    if !hashes.isEmpty { state.access(hashes) }
   }
 
   /// Everything that puts do a bit of, now and then.
@@ -108,8 +115,8 @@ extension Caches {
       let cache = shared[Int(entry.cache)]
       cache.counters.add(.expirations)
       cache.events.send {
-        let key = try? store.withEntry(hash: entry.hash, evenExpired: true) { [UInt8](copying: $0.key) }
-        return .init(.expired, key.flatMap { $0 } ?? [])
+        let key = try? store.key(hash: entry.hash, evenExpired: true)
+        return .init(.expired, key ?? [])
       }
     }
   }
@@ -118,9 +125,13 @@ extension Caches {
 
   /// Those of some victims that are in the store; the others are forgotten.
   func found(_ victims: [CacheState.Victim], _ store: Store) throws(StoreError) -> [Gone] {
+    let victims = victims.filter { !$0.isReplaced }
+    if victims.isEmpty { return [] }
     var found: [Gone] = []
-    for victim in victims where !victim.isReplaced {
-      if let key = try store.withEntry(hash: victim.hash, { [UInt8](copying: $0.key) }) {
+    found.reserveCapacity(victims.count)
+    let keys = try store.keys(hashes: victims.map(\.hash))
+    for (victim, key) in zip(victims, keys) {
+      if let key {
         found.append(Gone(cache: victim.cache, key: key))
       } else {
         state.withLock { $0.forget(victim) }
@@ -134,7 +145,7 @@ extension Caches {
     let found = try found(victims, store)
     if found.isEmpty { return }
     try store.write { (batch) throws(StoreError) in
-      for one in found { try batch.remove(one.key, cause: .evicted) }
+      for one in found { try batch.removeEvicted(one.key) }
     }
     gone += found
   }

@@ -32,12 +32,28 @@ struct EntryTable {
   private var freeSlots: [UInt32] = []
   private(set) var count = 0
   /// Open addressing with linear probing, in parts that grow one by one: growing a part of 1 M entries takes some 0.1
-  /// ms. A place holds the slot plus one; 0: nothing.
-  private var parts = [[UInt32]](repeating: [], count: partCount)
+  /// ms.
+  private var parts = [[Place]](repeating: [], count: partCount)
   private var counts = [Int](repeating: 0, count: partCount)
 
   private static let partCount = 256
   private static let leastPlaces = 8
+
+  /// The slot of an entry, and enough of its hash that others are passed by without a look at them, which would be a
+  /// wait for memory each. Zero: nothing.
+  private struct Place {
+    var word: UInt64 = 0
+
+    init() {}
+    init(_ slot: UInt32, _ hash: UInt64) { word = UInt64(slot + 1) << 32 | Self.tag(hash) }
+
+    var isEmpty: Bool { word == 0 }
+    var slot: UInt32 { UInt32(truncatingIfNeeded: word >> 32) &- 1 }
+    func mayBe(_ hash: UInt64) -> Bool { word & 0xFFFF_FFFF == Self.tag(hash) && word != 0 }
+
+    /// Other bits than those that a place is found by, as long as there are no more than 4,000 M entries.
+    private static func tag(_ hash: UInt64) -> UInt64 { hash >> 24 & 0xFFFF_FFFF }
+  }
 
   private static func part(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 56) }
 
@@ -52,23 +68,41 @@ struct EntryTable {
     return entries[Int(slot)].cache
   }
 
-  mutating func reserve(_ count: Int) { entries.reserveCapacity(count) }
-
   func slot(of hash: UInt64) -> UInt32? {
-    guard let place = place(of: hash) else { return nil }
-    return parts[Self.part(hash)][place] - 1
+    place(of: hash).map { parts[Self.part(hash)][$0].slot }
+  }
+
+  /// The slots of those that are there, in their order: in two passes, so that the processor waits for the places of
+  /// several in memory at the same time, and not for one after the other.
+  func slots(of hashes: [UInt64]) -> [UInt32] {
+    var first = [Place](repeating: Place(), count: hashes.count)
+    for (number, hash) in hashes.enumerated() {
+      let part = Self.part(hash)
+      let mask = parts[part].count - 1
+      if mask >= 0 { first[number] = parts[part][Int(truncatingIfNeeded: hash) & mask] }
+    }
+    var slots: [UInt32] = []
+    slots.reserveCapacity(hashes.count)
+    for (number, hash) in hashes.enumerated() where !first[number].isEmpty {
+      if first[number].mayBe(hash) {
+        slots.append(first[number].slot)
+      } else if let slot = slot(of: hash) {
+        slots.append(slot)
+      }
+    }
+    return slots
   }
 
   private func place(of hash: UInt64) -> Int? {
     let part = Self.part(hash)
     let mask = parts[part].count - 1
     if mask < 0 { return nil }
-    var place = Int(truncatingIfNeeded: hash) & mask
+    var number = Int(truncatingIfNeeded: hash) & mask
     while true {
-      let content = parts[part][place]
-      if content == 0 { return nil }
-      if entries[Int(content - 1)].hash == hash { return place }
-      place = (place + 1) & mask
+      let place = parts[part][number]
+      if place.isEmpty { return nil }
+      if place.mayBe(hash) && entries[Int(place.slot)].hash == hash { return number }
+      number = (number + 1) & mask
     }
   }
 
@@ -80,21 +114,48 @@ struct EntryTable {
     counts[part] += 1
     count += 1
     if counts[part] * 4 > parts[part].count * 3 { grow(part) }
-    put(slot, entry.hash, in: part)
+    put(Place(slot, entry.hash), entry.hash, in: part)
     return slot
   }
 
-  private mutating func put(_ slot: UInt32, _ hash: UInt64, in part: Int) {
+  private mutating func put(_ new: Place, _ hash: UInt64, in part: Int) {
     let mask = parts[part].count - 1
-    var place = Int(truncatingIfNeeded: hash) & mask
-    while parts[part][place] != 0 { place = (place + 1) & mask }
-    parts[part][place] = slot + 1
+    var number = Int(truncatingIfNeeded: hash) & mask
+    while !parts[part][number].isEmpty { number = (number + 1) & mask }
+    parts[part][number] = new
   }
 
   private mutating func grow(_ part: Int) {
     let old = parts[part]
-    parts[part] = [UInt32](repeating: 0, count: max(Self.leastPlaces, old.count * 2))
-    for content in old where content != 0 { put(content - 1, entries[Int(content - 1)].hash, in: part) }
+    parts[part] = [Place](repeating: Place(), count: max(Self.leastPlaces, old.count * 2))
+    for place in old where !place.isEmpty { put(place, entries[Int(place.slot)].hash, in: part) }
+  }
+
+  /// Entries of one session for the next, into an empty table: their slots are their places.
+  ///
+  /// - Returns: whether all have other hashes.
+  mutating func fill(_ all: [TrackedEntry]) -> Bool {
+    precondition(entries.isEmpty, "an empty table")
+    for entry in all { counts[Self.part(entry.hash)] += 1 }
+    for part in parts.indices where counts[part] > 0 {
+      var places = Self.leastPlaces
+      while counts[part] * 4 > places * 3 { places *= 2 }
+      parts[part] = [Place](repeating: Place(), count: places)
+    }
+    (entries, count) = (all, all.count)
+    for slot in all.indices {
+      let hash = all[slot].hash
+      let part = Self.part(hash)
+      let mask = parts[part].count - 1
+      var number = Int(truncatingIfNeeded: hash) & mask
+      while !parts[part][number].isEmpty {
+        let other = parts[part][number]
+        if other.mayBe(hash) && all[Int(other.slot)].hash == hash { return false }
+        number = (number + 1) & mask
+      }
+      parts[part][number] = Place(UInt32(slot), hash)
+    }
+    return true
   }
 
   mutating func remove(_ slot: UInt32) {
@@ -103,16 +164,16 @@ struct EntryTable {
     let part = Self.part(hash)
     let mask = parts[part].count - 1
     // What stands behind moves up, unless it would stand before where it belongs.
-    var place = (hole + 1) & mask
-    while parts[part][place] != 0 {
-      let home = Int(truncatingIfNeeded: entries[Int(parts[part][place] - 1)].hash) & mask
-      if (place - home) & mask >= (place - hole) & mask {
-        parts[part][hole] = parts[part][place]
-        hole = place
+    var number = (hole + 1) & mask
+    while !parts[part][number].isEmpty {
+      let home = Int(truncatingIfNeeded: entries[Int(parts[part][number].slot)].hash) & mask
+      if (number - home) & mask >= (number - hole) & mask {
+        parts[part][hole] = parts[part][number]
+        hole = number
       }
-      place = (place + 1) & mask
+      number = (number + 1) & mask
     }
-    parts[part][hole] = 0
+    parts[part][hole] = Place()
     counts[part] -= 1
     count -= 1
     entries[Int(slot)] = TrackedEntry()

@@ -1,5 +1,3 @@
-internal import CairnIndex
-
 /// What an array is made of that is read in place: numbers of a fixed size.
 public protocol PlainElement: BitwiseCopyable, Sendable {
   /// Of arrays of it on the disk.
@@ -25,17 +23,14 @@ extension CacheCodec {
   public static func array<Element: PlainElement>(of element: Element.Type = Element.self) -> CacheCodec
   where Value == [Element] {
     CacheCodec(
-      Element.codecName, .init(1),
+      CodecStamp(Element.codecName),
       { elements, keyByteCount in
         // Records begin at multiples of 8, and so do keys in them.
         let start = 8 - keyByteCount % 8
         return [UInt8(start)] + [UInt8](repeating: 0, count: start - 1) + PlainBytes.bytes(elements)
       },
       { bytes in
-        guard let place = PlainBytes.place(in: bytes, of: Element.self) else {
-          throw CodecError(description: "the bytes are no array of \(Element.codecName)")
-        }
-        return PlainBytes.elements(bytes.extracting(place))
+        PlainBytes.elements(bytes.extracting(try PlainBytes.place(in: bytes, of: Element.self)))
       })
   }
 }
@@ -50,8 +45,7 @@ extension Cache {
     for key: Key, _ body: (Span<Element>) -> Result
   ) -> Result? where Value == [Element] {
     withBytes(for: key) { bytes in
-      guard let place = PlainBytes.place(in: bytes, of: Element.self) else { return nil }
-      return PlainBytes.withElements(bytes.extracting(place), body)
+      PlainBytes.withElements(bytes.extracting(try PlainBytes.place(in: bytes, of: Element.self)), body)
     }
   }
 }

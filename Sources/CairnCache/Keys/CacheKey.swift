@@ -1,3 +1,6 @@
+internal import Cairn
+internal import CairnIndex
+
 /// What entries of a cache are found by: texts, integers, and what is put together from these.
 ///
 /// ```swift
@@ -25,26 +28,20 @@ public protocol CacheKey: Hashable, Sendable {
 }
 
 extension CacheKey {
-  public var text: String? { nil }
+  @inlinable public var text: String? { nil }
 
   /// As it is on the disk, behind the name of its cache.
   ///
   /// - Throws: ``CacheKeyError``.
   public func encoded() throws(CacheKeyError) -> [UInt8] { try encoded(behind: []) }
 
+  @inlinable
   func encoded(behind prefix: [UInt8]) throws(CacheKeyError) -> [UInt8] {
-    var bytes: [UInt8] = []
-    if let text {
-      bytes.reserveCapacity(prefix.count + text.utf8.count)
-      bytes += prefix
-      CacheKeyEncoder.appendCanonical(text, to: &bytes)
-    } else {
-      var encoder = CacheKeyEncoder()
-      encode(into: &encoder)
-      if let failure = encoder.failure { throw failure }
-      bytes = prefix + encoder.bytes
-    }
-    return bytes
+    if let text { return CacheKeyEncoder.canonical(text, behind: prefix) }
+    var encoder = CacheKeyEncoder()
+    encode(into: &encoder)
+    if let failure = encoder.failure { throw failure }
+    return prefix + encoder.bytes
   }
 }
 
@@ -56,19 +53,19 @@ public struct CacheKeyError: Error, Equatable, CustomStringConvertible {
 /// Its text, in one form for all that are equal (NFC).
 extension String: CacheKey {
   public func encode(into key: inout CacheKeyEncoder) { key.add(self) }
-  public var text: String? { self }
+  @inlinable public var text: String? { self }
 }
 
 /// The same as of a `String`.
 extension Substring: CacheKey {
   public func encode(into key: inout CacheKeyEncoder) { key.add(String(self)) }
-  public var text: String? { String(self) }
+  @inlinable public var text: String? { String(self) }
 }
 
 /// Its digits.
 extension CacheKey where Self: FixedWidthInteger {
   public func encode(into key: inout CacheKeyEncoder) { key.add(self) }
-  public var text: String? { String(self) }
+  @inlinable public var text: String? { String(self) }
 }
 
 extension Int: CacheKey {}
@@ -87,8 +84,9 @@ extension UInt64: CacheKey {}
 public struct CacheKeyEncoder {
   public private(set) var bytes: [UInt8] = []
   /// Of the first part that cannot be in a key.
-  private(set) var failure: CacheKeyError?
+  @usableFromInline private(set) var failure: CacheKeyError?
 
+  @usableFromInline
   init() {}
 
   private enum Kind: Character {
@@ -109,14 +107,10 @@ public struct CacheKeyEncoder {
 
   /// The same bytes for all texts that are equal (NFC). Characters that a later version of Unicode defines may come to
   /// be others in that one.
-  static func canonical(_ text: String) -> [UInt8] {
-    var bytes: [UInt8] = []
-    appendCanonical(text, to: &bytes)
-    return bytes
-  }
-
-  static func appendCanonical(_ text: String, to bytes: inout [UInt8]) {
-    if text.utf8.allSatisfy({ $0 < 0x80 }) { bytes += text.utf8 } else { bytes += text._nfcCodeUnits }
+  @usableFromInline
+  static func canonical(_ text: String, behind prefix: [UInt8] = []) -> [UInt8] {
+    let (bytes, isASCII) = text.withBytes { (bytes: RawSpan) in ([UInt8](copying: prefix, bytes), bytes.isASCII) }
+    return isASCII ? bytes : prefix + text._nfcCodeUnits
   }
 
   public mutating func add(_ text: String) { add(.text, Self.canonical(text)) }

@@ -36,12 +36,13 @@ extension Cache {
   private func loaded(_ key: Key, knowsNone: Bool, _ load: @escaping Load) async throws -> Value? {
     let storeKey: [UInt8]
     do throws(CacheKeyError) { storeKey = try self.storeKey(key) } catch { throw CacheError.key(error) }
-    let counters = shared.counters
-    let look = look(storeKey, noting: true)
-    if case .value(let found) = look, let isStale = try use(found, storeKey, load) {
+    let counters = core.shared.counters
+    var value: Value?
+    let look = core.look(storeKey, noting: true) { value = try codec.decode($0.value) }
+    if case .value(let found) = look, let value, let isStale = use(found, storeKey, load) {
       counters.add(.hits)
       if isStale { counters.add(.staleHits) }
-      return found.value
+      return value
     }
     counters.add(.misses)
     if knowsNone, case .negative(_, isGood: true) = look {
@@ -59,8 +60,8 @@ extension Cache {
 
   /// Whether a value is to be returned as it is, and whether it is stale; `nil`: no. Loads it anew beside that if that
   /// is due.
-  private func use(_ found: FoundValue<Value>, _ key: [UInt8], _ load: @escaping Load) throws -> Bool? {
-    let lives = shared.options.lives
+  private func use(_ found: FoundEntry, _ key: [UInt8], _ load: @escaping Load) -> Bool? {
+    let lives = options.lives
     let now = store.now
     guard found.isFresh else { return nil }
     guard let end = found.end else { return false }
@@ -68,7 +69,7 @@ extension Cache {
       if let part = lives.refreshAhead, let written = found.fields.written {
         // Each entry a bit earlier or later than others.
         let hash = key.withBytes { store.hash(of: $0) }
-        let spread = Double(Self.mixed(hash) >> 11) / Double(1 << 53) * lives.jitter
+        let spread = Double(CacheCore.mixed(hash) >> 11) / Double(1 << 53) * lives.jitter
         if Double(now - written) >= Double(end - written) * min(part * (1 + spread), 1) { refresh(key, load) }
       }
       return false
@@ -78,63 +79,68 @@ extension Cache {
       return true
     }
     // A load has failed a moment ago.
-    if now < end.adding(lives.staleIfError?.milliseconds ?? 0), shared.flights.hasFailed(key, at: now) { return true }
+    if now < end.adding(lives.staleIfError?.milliseconds ?? 0), core.shared.flights.hasFailed(key, at: now) {
+      return true
+    }
     return nil
   }
 
   /// In place of a value that could not be loaded.
   private func oldValue(_ key: [UInt8]) -> Value? {
-    guard let longer = shared.options.lives.staleIfError, case .value(let found) = look(key, noting: false),
-      found.isFresh,
+    guard let longer = options.lives.staleIfError else { return nil }
+    var value: Value?
+    guard case .value(let found) = core.look(key, noting: false, { value = try codec.decode($0.value) }), found.isFresh,
       store.now < found.end.map({ $0.adding(longer.milliseconds) }) ?? .max
     else { return nil }
-    return found.value
+    return value
   }
 
   // MARK: One for all
 
   private func join(_ key: [UInt8], knowsNone: Bool, _ load: @escaping Load) async throws -> Value? {
-    let (flight, place, isNew) = try shared.flights.join(key) {
+    let (flight, place, isNew) = try core.shared.flights.join(key) {
       Flight(key, start: store.lastSequence, isRefresh: false)
     }
     if isNew {
       flight.begin { await run(flight, knowsNone: knowsNone, load) }
     } else {
-      shared.counters.add(.joinedLoads)
+      core.shared.counters.add(.joinedLoads)
     }
-    let outcome = try await flight.wait(place, leaving: shared.flights)
+    let outcome = try await flight.wait(place, leaving: core.shared.flights)
     guard let outcome else {
       // What another type of load has found not to be there.
       if !knowsNone { throw CacheError.nothingToKeep }
       return nil
     }
     if let value = outcome as? Value { return value }
-    // Of who uses this cache with other values: nothing that could be shared.
+    // Of who uses this cache with other values: nothing that could be core.shared.
     var context = LoadContext<Value>(old: nil)
     return try await load(&context)
   }
 
   private func refresh(_ key: [UInt8], _ load: @escaping Load) {
-    let flights = shared.flights
+    let flights = core.shared.flights
     let flight = flights.beginRefresh(key, at: store.now) { Flight(key, start: store.lastSequence, isRefresh: true) }
     flight?.begin { await run(flight, knowsNone: true, load) }
   }
 
   private func run(_ flight: Flight?, knowsNone: Bool, _ load: @escaping Load) async {
     guard let flight else { return }
-    let (flights, counters) = (shared.flights, shared.counters)
-    let look = look(flight.key, noting: false, whole: true)
-    var context: LoadContext<Value>
-    switch look {
-    case .value(let found):
+    let (flights, counters) = (core.shared.flights, core.shared.counters)
+    var (old, more): (Value?, EntryExtras?)
+    let look = core.look(flight.key, noting: false) { entry in
+      old = try codec.decode(entry.value)
+      more = EntryExtras(entry)
+    }
+    var context = LoadContext<Value>(old: nil)
+    if case .value(let found) = look, let old, let more {
       // Somebody has put it since it was looked for.
       if found.isGood && !flight.isRefresh {
         flights.remove(flight)
-        flight.finish(.success(found.value))
+        flight.finish(.success(old))
         return
       }
-      context = LoadContext(old: found.isFresh ? found.entry(at: store.now, hits: 0) : nil)
-    case .negative, .absent, .useless: context = LoadContext(old: nil)
+      if found.isFresh { context = LoadContext(old: CacheEntry(old, found, more, at: store.now, hits: 0)) }
     }
     let timer = timer(of: flight)
     let start = ContinuousClock.now
@@ -160,8 +166,8 @@ extension Cache {
   }
 
   private func timer(of flight: Flight) -> Task<Void, Never>? {
-    shared.options.loadTimeout.map { timeout in
-      Task.detached { [shared] in
+    options.loadTimeout.map { timeout in
+      Task.detached { [shared = core.shared] in
         guard (try? await Task.sleep(for: timeout)) != nil else { return }
         if flight.giveUp(CacheError.timedOut, shared.flights) { noteFailure(of: flight, CacheError.timedOut) }
       }
@@ -169,41 +175,41 @@ extension Cache {
   }
 
   private func noteFailure(of flight: Flight, _ error: any Error) {
-    shared.counters.add(.failedLoads)
-    shared.events.send { .init(.failed("\(error)"), flight.key) }
-    guard let pause = shared.options.lives.retryAfter else { return }
+    core.shared.counters.add(.failedLoads)
+    core.shared.events.send { .init(.failed("\(error)"), flight.key) }
+    guard let pause = options.lives.retryAfter else { return }
     let now = store.now
-    shared.flights.noteFailure(flight.key, until: now.adding(pause.milliseconds), now: now)
+    core.shared.flights.noteFailure(flight.key, until: now.adding(pause.milliseconds), now: now)
   }
 
   // MARK: What becomes of it
 
-  private func keep(_ value: Value?, _ context: LoadContext<Value>, _ flight: Flight, _ look: CacheLook<Value>) {
-    let counters = shared.counters
-    shared.flights.noteSuccess(flight.key)
+  private func keep(_ value: Value?, _ context: LoadContext<Value>, _ flight: Flight, _ look: CacheLook) {
+    let counters = core.shared.counters
+    core.shared.flights.noteSuccess(flight.key)
     var gone: [Caches.Gone] = []
-    defer { caches.hook(gone) }
+    defer { core.caches.hook(gone) }
     do {
       let entry = try newEntry(value, context, flight)
-      let put = try caches.storing.withLock { _ -> CachePut? in
+      let put = try core.caches.storing.withLock { _ -> CachePut? in
         guard let entry, !flight.isInvalidated else { return nil }
-        let put = try self.put(entry, for: flight.key, .version(look.version), &gone)
+        let put = try core.put(entry, for: flight.key, .version(look.version), &gone)
         // Somebody who does not go by way of the cache has removed it meanwhile: that stands.
         guard flight.isInvalidated, case .stored(let version)? = put else { return put }
-        try store.remove(flight.key, ifVersion: version, cause: .invalidated(by: shared.name))
+        try store.remove(flight.key, ifVersion: version, cause: .invalidated(by: core.shared.name))
         return nil
       }
       switch (put, look) {
       case (nil, _): counters.add(.discardedLoads)
       case (.stored?, .value):
         counters.add(.refreshes)
-        shared.events.send { .init(.refreshed, flight.key) }
+        core.shared.events.send { .init(.refreshed, flight.key) }
       case (.stored?, _), (.refused?, _): break
       }
     } catch let error as StoreError {
-      _ = refuse(.store(error), nil)
+      _ = core.refuse(.store(error), nil)
     } catch {
-      _ = refuse(.notEncoded("\(error)"), nil)
+      _ = core.refuse(.notEncoded("\(error)"), nil)
     }
   }
 
@@ -214,13 +220,13 @@ extension Cache {
       guard let tags = try store.sources(tags: context.tags, unlessInvalidatedSince: flight.start) else { return nil }
       sources = sources.merging(tags)
     }
-    let negative = shared.options.lives.negative
+    let negative = options.lives.negative
     if value == nil && negative == nil { return nil }
     let life =
       value == nil && context.life == .standard ? negative.map { CacheLife.after($0) } ?? .standard : context.life
     let bytes = try value.map { try codec.encode($0, flight.key.count) } ?? []
     return NewEntry(
-      bytes: bytes, stamp: value == nil ? Self.noValue : codec.stamp, life: life, cost: context.cost, sources: sources,
+      bytes: bytes, stamp: value == nil ? CodecStamp.noValue : nil, life: life, cost: context.cost, sources: sources,
       attributes: context.attributes, isPinned: context.isPinned)
   }
 }

@@ -6,13 +6,12 @@ enum PlainBytes {
     unsafe elements.withUnsafeBytes { unsafe [UInt8]($0) }
   }
 
-  /// Where in a value its numbers are; `nil`: it is none.
-  static func place<Element: PlainElement>(in bytes: RawSpan, of element: Element.Type) -> Range<Int>? {
-    if bytes.isEmpty { return nil }
-    let start = Int(unsafe bytes.unsafeLoad(as: UInt8.self))
+  /// Where in a value its numbers are.
+  static func place<Element: PlainElement>(in bytes: RawSpan, of element: Element.Type) throws -> Range<Int> {
+    let start = bytes.isEmpty ? 0 : Int(unsafe bytes.unsafeLoad(as: UInt8.self))
     guard (1...8).contains(start), start <= bytes.byteCount,
       (bytes.byteCount - start) % MemoryLayout<Element>.stride == 0
-    else { return nil }
+    else { throw CodecError(description: "the bytes are no array of \(Element.codecName)") }
     return start..<bytes.byteCount
   }
 
@@ -34,5 +33,21 @@ enum PlainBytes {
       let copy: [Element] = elements(bytes)
       return body(copy.span)
     }
+  }
+}
+
+extension RawSpan {
+  /// Whether no byte has its highest bit set.
+  var isASCII: Bool {
+    var (offset, bits): (Int, UInt64) = (0, 0)
+    while offset + 8 <= byteCount {
+      bits |= unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      offset += 8
+    }
+    while offset < byteCount {
+      bits |= UInt64(unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self))
+      offset += 1
+    }
+    return bits & 0x8080_8080_8080_8080 == 0
   }
 }

@@ -24,6 +24,10 @@ public protocol EvictionPolicy: Sendable {
   /// An entry has been read, or has another value of the same weight and cost.
   mutating func access(_ slot: Int)
 
+  /// The same for several, in their order. All that a policy needs to know of them is somewhere in memory: one that
+  /// looks at all of them first does not wait for each.
+  mutating func access(_ slots: [Int])
+
   /// An entry has gone, for another reason than ``evict()``.
   mutating func remove(_ slot: Int)
 
@@ -38,6 +42,7 @@ public protocol EvictionPolicy: Sendable {
 extension EvictionPolicy {
   public mutating func resize(to capacity: Int) {}
   public mutating func admit(hash: UInt64, weight: Int) -> Bool { true }
+  public mutating func access(_ slots: [Int]) { for slot in slots { access(slot) } }
 }
 
 /// What a policy is told of an entry.

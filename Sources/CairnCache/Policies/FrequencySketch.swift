@@ -5,6 +5,8 @@ struct FrequencySketch {
   private var table: [UInt64] = []
   private var additions = 0
   private var additionsMax = 0
+  /// Of no use but that what ``add(all:)`` reads first is read.
+  private var touched: UInt64 = 0
 
   private static let leastWords = 256
   /// The lowest bit of each counter, and the rest of it once it has been halved.
@@ -52,6 +54,12 @@ struct FrequencySketch {
     if table.isEmpty { return 0 }
     let places = places(hash)
     return Int((0..<4).reduce(15) { min($0, table[places.word($1)] >> places.shift($1) & 15) })
+  }
+
+  /// The same of several: what is not in the processor's caches is waited for together.
+  mutating func add(all hashes: [UInt64]) {
+    if !table.isEmpty { for hash in hashes { touched &+= table[places(hash).start] } }
+    for hash in hashes { add(hash) }
   }
 
   mutating func add(_ hash: UInt64) {

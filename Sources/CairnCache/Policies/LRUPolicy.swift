@@ -16,6 +16,11 @@ public struct LRUPolicy: EvictionPolicy {
     links.add(slot, to: &list)
   }
 
+  public mutating func access(_ slots: [Int]) {
+    links.touch(slots)
+    for slot in slots { access(slot) }
+  }
+
   public mutating func remove(_ slot: Int) { links.remove(UInt32(slot), from: &list) }
   public mutating func evict() -> Int? { links.removeOldest(from: &list) }
   public func forEach(_ body: (Int) -> Void) { links.forEach(in: list, body) }

@@ -8,9 +8,21 @@ struct SlotLinks {
   }
 
   private var links: [Link] = []
+  /// Of no use but that what ``touch(_:)`` reads is read.
+  private var touched: UInt32 = 0
 
   func newer(_ slot: UInt32) -> UInt32 { links[Int(slot)].newer }
   func older(_ slot: UInt32) -> UInt32 { links[Int(slot)].older }
+
+  /// Reads what is needed to move slots, in passes that wait for many places in memory at the same time.
+  mutating func touch(_ slots: [Int]) {
+    for slot in slots where slot < links.count { touched &+= links[slot].newer }
+    for slot in slots where slot < links.count {
+      let link = links[slot]
+      if link.newer != SlotList.none { touched &+= links[Int(link.newer)].older }
+      if link.older != SlotList.none { touched &+= links[Int(link.older)].newer }
+    }
+  }
 
   /// As the newest of a list.
   mutating func add(_ slot: UInt32, to list: inout SlotList, weight: Int = 1) {

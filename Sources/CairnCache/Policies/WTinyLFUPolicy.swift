@@ -64,8 +64,17 @@ public struct WTinyLFUPolicy: EvictionPolicy {
   }
 
   public mutating func access(_ slot: Int) {
-    let slot = UInt32(slot)
-    sketch.add(entries[Int(slot)].hash)
+    sketch.add(entries[slot].hash)
+    move(accessed: UInt32(slot))
+  }
+
+  public mutating func access(_ slots: [Int]) {
+    sketch.add(all: slots.map { entries[$0].hash })
+    links.touch(slots)
+    for slot in slots { move(accessed: UInt32(slot)) }
+  }
+
+  private mutating func move(accessed slot: UInt32) {
     climber.hits += 1
     switch entries[Int(slot)].region {
     case .window: move(slot, to: .window)

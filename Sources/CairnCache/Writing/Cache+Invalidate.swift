@@ -7,7 +7,7 @@ extension Cache {
   /// Removes all entries: one record, however many there are, as ``Cairn/Store/invalidate(prefix:durability:)``.
   ///
   /// - Throws: as that.
-  public func removeAll() throws(StoreError) { try invalidate(prefix: shared.prefix) }
+  public func removeAll() throws(StoreError) { try invalidate(prefix: core.shared.prefix) }
 
   /// Removes the entries whose keys begin with a text: one record, however many there are. Which they were, is found
   /// out as puts need room; until then they count for limits.
@@ -15,13 +15,13 @@ extension Cache {
   /// - Parameter prefix: of keys as they are on the disk; see ``CacheKey/text``.
   /// - Throws: as ``Cairn/Store/invalidate(prefix:durability:)``.
   public func invalidate(prefix: String) throws(StoreError) {
-    try invalidate(prefix: shared.prefix + CacheKeyEncoder.canonical(prefix))
+    try invalidate(prefix: core.shared.prefix + CacheKeyEncoder.canonical(prefix))
   }
 
   private func invalidate(prefix: [UInt8]) throws(StoreError) {
-    try caches.storing.withLock { _ throws(StoreError) in
-      shared.flights.invalidate(prefix: prefix)
-      try store.invalidate(prefix: prefix, durability: shared.options.durability)
+    try core.caches.storing.withLock { _ throws(StoreError) in
+      core.shared.flights.invalidate(prefix: prefix)
+      try store.invalidate(prefix: prefix, durability: core.shared.options.durability)
     }
   }
 
@@ -31,8 +31,8 @@ extension Cache {
   ///
   /// - Throws: as ``CairnIndex/Cairn/Store/invalidate(tag:durability:)``.
   public func invalidate(tag: String) throws(StoreError) {
-    try caches.storing.withLock { _ throws(StoreError) in
-      _ = try store.invalidate(tag: tag, durability: shared.options.durability)
+    try core.caches.storing.withLock { _ throws(StoreError) in
+      _ = try store.invalidate(tag: tag, durability: core.shared.options.durability)
     }
   }
 }

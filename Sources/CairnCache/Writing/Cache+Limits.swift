@@ -15,8 +15,8 @@ extension Cache {
   ///
   /// - Complexity: what has expired since the last put; all entries of the store after an invalidation by prefix.
   public var size: Size {
-    caches.maintain(store)
-    let held = caches.state.withLock { $0.book(shared.number).held }
+    core.caches.maintain(store)
+    let held = core.caches.state.withLock { $0.book(core.shared.number).held }
     return Size(entries: held.entries, bytes: held.bytes, cost: held.cost)
   }
 
@@ -48,7 +48,7 @@ extension Cache {
     let limit = store.now.adding(-age.milliseconds)
     var old: [(key: [UInt8], version: UInt64)] = []
     try store.forEachWithoutValue { entry in
-      if entry.key.begins(with: shared.prefix), EntryFields(entry.attributes).written ?? .min < limit {
+      if entry.key.begins(with: core.shared.prefix), EntryFields(entry.attributes).written ?? .min < limit {
         old.append(([UInt8](copying: entry.key), entry.version))
       }
       return true
@@ -59,18 +59,18 @@ extension Cache {
   }
 
   private func evict(_ policy: (any EvictionPolicy)?, to limits: CacheLimits) throws(StoreError) -> Int {
-    caches.maintain(store)
-    var order = policy.map { policy in caches.state.withLock { $0.slots(of: shared.number, by: policy) } }
+    core.caches.maintain(store)
+    var order = policy.map { policy in core.caches.state.withLock { $0.slots(of: core.shared.number, by: policy) } }
     var count = 0
     while true {
-      let victims = caches.state.withLock { state in
-        state.giveUp(of: shared.number, to: limits, &order, atMost: Caches.victimsAtOnce)
+      let victims = core.caches.state.withLock { state in
+        state.giveUp(of: core.shared.number, to: limits, &order, atMost: Caches.victimsAtOnce)
       }
       if victims.isEmpty { return count }
       var gone: [Caches.Gone] = []
-      defer { caches.hook(gone) }
-      do throws(StoreError) { try caches.remove(victims, store, &gone) } catch {
-        caches.giveBack(victims)
+      defer { core.caches.hook(gone) }
+      do throws(StoreError) { try core.caches.remove(victims, store, &gone) } catch {
+        core.caches.giveBack(victims)
         throw error
       }
       count += gone.count

@@ -21,21 +21,15 @@ extension Cache {
     derivedFrom sources: Sources = Sources(), attributes: Attributes = [:], isPinned: Bool = false
   ) -> CachePut {
     let storeKey: [UInt8]
-    do throws(CacheKeyError) { storeKey = try self.storeKey(key) } catch { return refuse(.noKey(error), nil) }
-    do {
-      let bytes = try codec.encode(value, storeKey.count)
-      let all = tags.isEmpty ? sources : try sources.merging(store.sources(tags: tags))
-      let entry = NewEntry(
-        bytes: bytes, stamp: codec.stamp, life: life, cost: cost, sources: all, attributes: attributes,
-        isPinned: isPinned)
-      var gone: [Caches.Gone] = []
-      defer { caches.hook(gone) }
-      return try put(entry, for: storeKey, .none, &gone) ?? .refused(.noRoom)
-    } catch let error as StoreError {
-      return refuse(.store(error), storeKey)
-    } catch {
-      return refuse(.notEncoded("\(error)"), storeKey)
+    do throws(CacheKeyError) { storeKey = try self.storeKey(key) } catch { return core.refuse(.noKey(error), nil) }
+    let bytes: [UInt8]
+    do { bytes = try codec.encode(value, storeKey.count) } catch {
+      return core.refuse(.notEncoded("\(error)"), storeKey)
     }
+    return core.put(
+      NewEntry(
+        bytes: bytes, life: life, cost: cost, sources: sources, attributes: attributes, isPinned: isPinned), tags: tags,
+      for: storeKey)
   }
 
   /// Removes a key. A load of it that is under way brings its value to those who wait, and is not kept.
@@ -45,14 +39,26 @@ extension Cache {
   @discardableResult
   public func remove(_ key: Key) throws -> Bool {
     let key = try storeKey(key)
-    return try caches.storing.withLock { _ in
-      key.withBytes { shared.flights.invalidate(key: $0) }
-      return try store.remove(key, durability: shared.options.durability)
+    return try core.caches.storing.withLock { _ in
+      key.withBytes { core.shared.flights.invalidate(key: $0) }
+      return try store.remove(key, durability: options.durability)
     }
   }
+}
 
-  // MARK: Inside
+/// A value that is to be put, and what is to be said of it.
+struct NewEntry {
+  let bytes: [UInt8]
+  /// In place of the codec's: that there is no value.
+  var stamp: String?
+  let life: CacheLife
+  let cost: Double
+  var sources: Sources
+  let attributes: Attributes
+  let isPinned: Bool
+}
 
+extension CacheCore {
   /// What has to be as it was, for a put.
   enum Condition {
     case none
@@ -60,16 +66,16 @@ extension Cache {
     case version(UInt64?)
   }
 
-  /// A value that is to be put, and what is to be said of it.
-  struct NewEntry {
-    let bytes: [UInt8]
-    /// Of the codec, or that there is no value.
-    let stamp: String
-    let life: CacheLife
-    let cost: Double
-    let sources: Sources
-    let attributes: Attributes
-    let isPinned: Bool
+  func put(_ entry: NewEntry, tags: [String], for key: [UInt8]) -> CachePut {
+    var gone: [Caches.Gone] = []
+    defer { if !gone.isEmpty { caches.hook(gone) } }
+    do throws(StoreError) {
+      var entry = entry
+      if !tags.isEmpty { entry.sources = try entry.sources.merging(store.sources(tags: tags)) }
+      return try put(entry, for: key, .none, &gone) ?? .refused(.noRoom)
+    } catch {
+      return refuse(.store(error), key)
+    }
   }
 
   /// - Parameter gone: gets what had to go.
@@ -82,24 +88,33 @@ extension Cache {
     let now = store.now
     let (end, deadline) = lives.ends(entry.life, now: now, random: Self.mixed(hash ^ UInt64(bitPattern: now)))
     if end ?? .max <= now { return refuse(.expired, key) }
-    for name in entry.attributes.names where EntryFields.names.contains(name) {
-      throw StoreError(.invalidAttribute, "the attribute \(name) is set by the cache: leave it out")
-    }
-    var attributes = try entry.attributes.adding(entry.sources, for: key, in: store)
-    attributes[EntryFields.codecName] = .string(entry.stamp)
     let saysEnd = end != deadline || lives.afterAccess != nil
     let fields = EntryFields(written: now, end: saysEnd ? end : nil, cost: entry.cost, isPinned: entry.isPinned)
-    fields.add(to: &attributes)
+    let items = try items(entry, fields, key, now)
     let byteCount = Store.recordByteCount(
-      keyByteCount: key.count, valueByteCount: entry.bytes.count, attributes, hasDeadline: deadline != nil)
+      keyByteCount: key.count, valueByteCount: entry.bytes.count, items: items, hasDeadline: deadline != nil)
     if let limit = caches.entryBytesMax(shared), byteCount > limit {
       return refuse(.tooLarge(bytes: byteCount, limit: limit), key)
     }
     let put = RoomedPut(
-      bytes: entry.bytes, key: key, hash: hash, attributes: attributes,
-      amount: CacheAmount(entries: 1, bytes: byteCount, cost: fields.cost),
-      expires: deadline.map { .at(milliseconds: $0) } ?? .never)
+      bytes: entry.bytes, key: key, hash: hash, items: items,
+      amount: CacheAmount(entries: 1, bytes: byteCount, cost: fields.cost), deadline: deadline)
     return try self.put(put, condition, &gone)
+  }
+
+  private func items(
+    _ entry: NewEntry, _ fields: EntryFields, _ key: [UInt8], _ now: Int64
+  ) throws(StoreError) -> [UInt8] {
+    if fields.isPlain && entry.attributes.isEmpty && entry.sources.isEmpty && entry.stamp == nil {
+      return plainFields.items(written: now)
+    }
+    for name in entry.attributes.names where EntryFields.names.contains(name) {
+      throw StoreError(.invalidAttribute, "the attribute \(name) is set by the cache: leave it out")
+    }
+    var attributes = try entry.attributes.adding(entry.sources, for: key, in: store)
+    attributes[EntryFields.codecName] = .string(entry.stamp ?? stamp.description)
+    fields.add(to: &attributes)
+    return try store.encoded(attributes)
   }
 
   /// A put for which room is to be made.
@@ -107,9 +122,10 @@ extension Cache {
     let bytes: [UInt8]
     let key: [UInt8]
     let hash: UInt64
-    let attributes: Attributes
+    /// Its attributes.
+    let items: [UInt8]
     let amount: CacheAmount
-    let expires: Store.Expiry
+    let deadline: Int64?
   }
 
   private func put(
@@ -147,28 +163,27 @@ extension Cache {
     if case .version(let version) = condition {
       // A batch has no conditions.
       try caches.remove(victims, store, &gone)
-      guard let version else {
-        return try store.putIfAbsent(
-          put.bytes, for: put.key, attributes: put.attributes, expires: put.expires, compression: options.compression,
-          durability: options.durability)
-      }
-      return try store.put(
-        put.bytes, for: put.key, attributes: put.attributes, ifVersion: version, expires: put.expires,
-        compression: options.compression, durability: options.durability)
+      return try self.put(put, ifVersion: version ?? 0)
     }
     let going = try caches.found(victims, store)
-    if going.isEmpty {
-      return try store.put(
-        put.bytes, for: put.key, attributes: put.attributes, expires: put.expires, compression: options.compression,
-        durability: options.durability)
-    }
+    if going.isEmpty { return try self.put(put, ifVersion: nil) }
     var batch = store.makeBatch()
-    for one in going { try batch.remove(one.key, cause: .evicted) }
+    batch.reserve(put.amount.bytes + going.reduce(0) { $0 + $1.key.count + Self.removeBytes })
+    for one in going { try batch.removeEvicted(one.key) }
     try batch.put(
-      put.bytes, for: put.key, attributes: put.attributes, expires: put.expires, compression: options.compression)
+      put.bytes, for: put.key, items: put.items, deadline: put.deadline, compression: options.compression)
     let version = try store.commit(batch, options.durability)
     gone += going
     return version
+  }
+
+  /// About what a remove takes beside its key.
+  private static let removeBytes = 48
+
+  private func put(_ put: RoomedPut, ifVersion version: UInt64?) throws(StoreError) -> UInt64? {
+    try store.put(
+      put.bytes, for: put.key, items: put.items, ifVersion: version, deadline: put.deadline,
+      compression: shared.options.compression, durability: shared.options.durability)
   }
 
   /// Counts and tells; removes what the key had.

@@ -9,6 +9,7 @@ package enum FileWords {
     }
   }
 
+  @inlinable
   package static func number(_ bytes: RawSpan, at offset: Int) -> UInt64 {
     precondition(offset >= 0 && offset + 8 <= bytes.byteCount, "outside of what is there")
     return unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self).littleEndian
@@ -36,8 +37,8 @@ package enum FileWords {
 
   /// Reads words one by one; hostile until it has been made.
   package struct Reader: ~Escapable {
-    private let bytes: RawSpan
-    private var offset = 0
+    @usableFromInline let bytes: RawSpan
+    @usableFromInline var offset = 0
 
     /// - Parameter bytes: end with the checksum of what is before it; `nil` if they do not.
     @_lifetime(copy bytes)
@@ -50,8 +51,9 @@ package enum FileWords {
     }
 
     /// Words that are left.
-    package var rest: Int { (bytes.byteCount - offset) / 8 }
+    @inlinable package var rest: Int { (bytes.byteCount - offset) / 8 }
 
+    @inlinable
     package mutating func next() -> UInt64? {
       if rest == 0 { return nil }
       offset += 8

@@ -7,8 +7,8 @@ internal import CCairn
 /// SAFETY: the mutex is its own, from `init` to `deinit`; `value` is touched by who holds the lock.
 @safe
 package final class Guarded<Value: ~Copyable>: @unchecked Sendable {  // As above.
-  private let mutex: UnsafeMutableRawPointer
-  package var value: Value
+  @usableFromInline let mutex: UnsafeMutableRawPointer
+  @usableFromInline package var value: Value
 
   package init(_ value: consuming Value) {
     guard let mutex = unsafe cairn_mutex_make() else { preconditionFailure("out of memory") }
@@ -18,11 +18,12 @@ package final class Guarded<Value: ~Copyable>: @unchecked Sendable {  // As abov
 
   deinit { unsafe cairn_mutex_free(mutex) }
 
-  package func lock() { unsafe cairn_mutex_lock(mutex) }
+  @inlinable package func lock() { unsafe cairn_mutex_lock(mutex) }
   /// Returns whether it was free.
-  package func tryLock() -> Bool { unsafe cairn_mutex_try_lock(mutex) == 0 }
-  package func unlock() { unsafe cairn_mutex_unlock(mutex) }
+  @inlinable package func tryLock() -> Bool { unsafe cairn_mutex_try_lock(mutex) == 0 }
+  @inlinable package func unlock() { unsafe cairn_mutex_unlock(mutex) }
 
+  @inlinable
   package func withLock<Result, Failure: Error>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
