@@ -90,6 +90,8 @@ let package = Package(
     .testTarget(
       name: "CairnCacheTests", dependencies: ["Cairn", "CairnCache", "CairnTestSupport"], swiftSettings: settings),
     .testTarget(
+      name: "CairnMessagePackTests", dependencies: ["CairnMessagePack", "CairnTestSupport"], swiftSettings: settings),
+    .testTarget(
       name: "CairnCrashTests",
       dependencies: [
         "Cairn", "CairnIndex", "CairnTestSupport", "CairnTorture", "cairn-test-writer", "cairn-torture",
