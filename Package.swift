@@ -27,6 +27,7 @@ let package = Package(
     .library(name: "CairnIndex", targets: ["CairnIndex"]),
     .library(name: "CairnAttributes", targets: ["CairnAttributes"]),
     .library(name: "CairnCache", targets: ["CairnCache"]),
+    .library(name: "CairnMessagePack", targets: ["CairnMessagePack"]),
     .library(name: "CairnFoundation", targets: ["CairnFoundation"]),
     .executable(name: "kvdump", targets: ["kvdump"]),
     .executable(name: "cairn-demo", targets: ["cairn-demo"]),
@@ -45,6 +46,9 @@ let package = Package(
     // Caches with limits; SHA-256, for keys of what was computed.
     .systemLibrary(name: "CCrypto"),
     .target(name: "CairnCache", dependencies: ["CCrypto", "Cairn", "CairnIndex"], swiftSettings: settings),
+    // `Codable` values in MessagePack; without the engine.
+    .systemLibrary(name: "CMsgpack"),
+    .target(name: "CairnMessagePack", dependencies: ["CMsgpack"], swiftSettings: settings),
     .target(name: "CairnInspect", dependencies: ["CZstd", "Cairn", "CairnIndex"], swiftSettings: settings),
     // Command lines: parsing, help, completion, manual page.
     .target(name: "CairnArguments", swiftSettings: settings),
@@ -86,6 +90,8 @@ let package = Package(
     .testTarget(
       name: "CairnCacheTests", dependencies: ["Cairn", "CairnCache", "CairnIndex", "CairnTestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "CairnMessagePackTests", dependencies: ["CairnMessagePack", "CairnTestSupport"], swiftSettings: settings),
     .testTarget(
       name: "CairnCrashTests",
       dependencies: [

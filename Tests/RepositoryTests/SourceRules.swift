@@ -41,10 +41,14 @@ import Testing
     "Keys/SHA256.swift",
     // Counters and notes of reads, which threads share; arrays of numbers as bytes.
     "Memory/Stripes.swift", "Memory/PlainBytes.swift",
+    // MessagePack: what its library writes, and reads.
+    "Wire/Packer.swift", "Wire/Parser.swift",
   ]
 
   /// The engine, and the layers on it that programs link.
-  private static let linked = ["Sources/Cairn", "Sources/CairnAttributes", "Sources/CairnCache", "Sources/CairnIndex"]
+  private static let linked = [
+    "Sources/Cairn", "Sources/CairnAttributes", "Sources/CairnCache", "Sources/CairnIndex", "Sources/CairnMessagePack",
+  ]
 
   @Test func unsafeCodeStaysInItsFence() throws {
     let words = ["unsafe ", "UnsafeRaw", "UnsafeMutable", "UnsafePointer", "UnsafeBuffer", "Unmanaged", "nonisolated("]
