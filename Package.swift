@@ -67,6 +67,10 @@ let package = Package(
     .executableTarget(
       name: "cairn-torture", dependencies: ["CairnArguments", "CairnTestSupport", "CairnTorture"],
       path: "Tests/cairn-torture", swiftSettings: settings),
+    // Policies over traces of requests, without a disk.
+    .target(
+      name: "CairnSimulation", dependencies: ["CairnCache", "CairnTestSupport"], path: "Tests/CairnSimulation",
+      swiftSettings: settings),
     .target(
       name: "CairnFuzz", dependencies: ["Cairn", "CairnArguments", "CairnIndex", "CairnInspect", "CairnTestSupport"],
       path: "Tests/CairnFuzz", swiftSettings: settings),
@@ -84,7 +88,8 @@ let package = Package(
       name: "CairnAttributesTests", dependencies: ["Cairn", "CairnAttributes", "CairnIndex", "CairnTestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "CairnCacheTests", dependencies: ["Cairn", "CairnCache", "CairnTestSupport"], swiftSettings: settings),
+      name: "CairnCacheTests", dependencies: ["Cairn", "CairnCache", "CairnSimulation", "CairnTestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "CairnCrashTests",
       dependencies: [
