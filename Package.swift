@@ -67,9 +67,12 @@ let package = Package(
     .executableTarget(
       name: "cairn-torture", dependencies: ["CairnArguments", "CairnTestSupport", "CairnTorture"],
       path: "Tests/cairn-torture", swiftSettings: settings),
-    // Policies over traces of requests, without a disk.
+    // Policies over traces of requests, without a disk; the program prints and draws their hit ratios.
     .target(
       name: "CairnSimulation", dependencies: ["CairnCache", "CairnTestSupport"], path: "Tests/CairnSimulation",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "cairn-hitratios", dependencies: ["CairnArguments", "CairnSimulation"], path: "Tests/cairn-hitratios",
       swiftSettings: settings),
     .target(
       name: "CairnFuzz", dependencies: ["Cairn", "CairnArguments", "CairnIndex", "CairnInspect", "CairnTestSupport"],
