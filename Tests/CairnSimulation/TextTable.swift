@@ -58,7 +58,7 @@ extension HitRatios {
         [TextTable.Cell(text: row.policy)]
           + zip(percentages(row), highest).map { percentage, highest in
             let text = percentage.text(digits: 2)
-            return TextTable.Cell(text: text, isBest: !row.isOptimum && text == highest)
+            return TextTable.Cell(text: text, isBest: !row.isOptimum && percentage > 0 && text == highest)
           }
       })
   }

@@ -80,6 +80,7 @@ struct Run {
   private var published: String {
     let disagreements = ratios.flatMap(\.published.disagreements)
     let agreeing = ratios.map(\.published.agreeing).reduce(0, +)
+    if agreeing + disagreements.count == 0 { return "Nothing is published of these." }
     let counts = "Of \(agreeing + disagreements.count) published counts, \(agreeing) agree"
     return disagreements.isEmpty ? counts + "." : ([counts + "; these do not:"] + disagreements).joined(separator: "\n")
   }
