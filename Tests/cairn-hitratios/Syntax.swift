@@ -7,7 +7,8 @@ extension ProgramSyntax {
     description: [
       "Runs policies over traces of requests, without a disk, and says which part of the requests hits with caches of"
         + " which sizes.",
-      "Beside the public traces, which are not part of the repository, it generates some of which the answers are known.",
+      "Beside the public traces, which are not part of the repository, it generates some of which the answers are"
+        + " known.",
     ],
     commands: [
       CommandSyntax(
@@ -20,7 +21,8 @@ extension ProgramSyntax {
         ],
         notes: [
           "Policies: \(Contender.all.map(\.name).joined(separator: ", ")).",
-          "Files: hitratios.md and hitratios.svg; hitratios-part.md and .svg where policies or public traces are missing.",
+          "Files: hitratios.md and hitratios.svg; hitratios-part.md and .svg where policies or public traces are left"
+            + " out.",
         ])
     ],
     exitCodes: [
