@@ -7,7 +7,7 @@ BENCHMARKS = Benchmarks/.build/release
 THREADED = Concurren|BesideOthers|GoneEntries|besideWriterAndCompaction|twoAtOnce|aGroupFailsAsAWhole|byItself|ObserveTests
 THREADS = TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/thread-sanitizer.suppressions
 
-.PHONY: help demo test planted golden lint bench bench-quick bench-own costs sanitize coverage fuzz torture clean
+.PHONY: help demo test planted golden lint bench bench-quick bench-own hitratios costs sanitize coverage fuzz torture clean
 
 help:
 	@echo 'make demo      analyse the files of a folder through a store, and survive a kill -9'
@@ -19,6 +19,7 @@ help:
 	@echo 'make bench     the figures of the README: Cairn and other engines side by side (an hour, 40 GB of disk)'
 	@echo 'make bench-quick  the part of it that the targets are about (under 4 minutes)'
 	@echo 'make bench-own    Cairn alone, against its own promises (5 minutes)'
+	@echo 'make hitratios  what policies of caches would have to fetch, in tables and drawn (3 minutes)'
 	@echo 'make sanitize  all tests under the sanitizers of addresses and of undefined behaviour'
 	@echo 'make coverage  what part of the engine the tests execute, and each place that none does'
 	@echo 'make fuzz      random bytes for everything that reads (SECONDS=60 for each of eleven targets)'
@@ -76,6 +77,12 @@ bench-own:
 	swift build -c release --product kvdump
 	swift build -c release --package-path Benchmarks --product cairn-bench --manifest-cache none
 	$(BENCHMARKS)/cairn-bench
+
+hitratios:
+	@.ci/prerequisites
+	@mkdir -p Benchmarks/Results
+	swift build -c release $(SWIFT_FLAGS) --product cairn-hitratios
+	.build/release/cairn-hitratios run --output Benchmarks/Results
 
 sanitize:
 	@.ci/prerequisites test

@@ -71,6 +71,13 @@ let package = Package(
     .executableTarget(
       name: "cairn-torture", dependencies: ["CairnArguments", "CairnTestSupport", "CairnTorture"],
       path: "Tests/cairn-torture", swiftSettings: settings),
+    // Policies over traces of requests, without a disk; the program prints and draws their hit ratios.
+    .target(
+      name: "CairnSimulation", dependencies: ["CairnCache", "CairnTestSupport"], path: "Tests/CairnSimulation",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "cairn-hitratios", dependencies: ["CairnArguments", "CairnSimulation"], path: "Tests/cairn-hitratios",
+      swiftSettings: settings),
     .target(
       name: "CairnFuzz", dependencies: ["Cairn", "CairnArguments", "CairnIndex", "CairnInspect", "CairnTestSupport"],
       path: "Tests/CairnFuzz", swiftSettings: settings),
@@ -88,7 +95,7 @@ let package = Package(
       name: "CairnAttributesTests", dependencies: ["Cairn", "CairnAttributes", "CairnIndex", "CairnTestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "CairnCacheTests", dependencies: ["Cairn", "CairnCache", "CairnIndex", "CairnTestSupport"],
+      name: "CairnCacheTests", dependencies: ["Cairn", "CairnCache", "CairnIndex", "CairnSimulation", "CairnTestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "CairnMessagePackTests", dependencies: ["CairnMessagePack", "CairnTestSupport"], swiftSettings: settings),

@@ -1,3 +1,4 @@
+import CairnSimulation
 import CairnTestSupport
 import Testing
 

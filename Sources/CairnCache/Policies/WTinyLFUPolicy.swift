@@ -2,7 +2,12 @@
 /// would have to go for it, as a sketch of frequencies tells. How large the window is follows the hit ratio. Einziger,
 /// Friedman, Manes, *TinyLFU*, 2017; Einziger, Eytan, Friedman, Manes, *Adaptive Software Cache Management*, 2018.
 ///
-/// The one to take where nobody knows what will be asked for. Some 45 bytes an entry. Now and then a call takes longer:
+/// The one to take where nobody knows what will be asked for: on public traces it has 78 % of the hits that could be
+/// had, LRU 55 %. Bad where what is read again is read again soon and then never more, and where all that is read
+/// changes often: the window grows slowly then, if at all (7 % of requests hit on `corda` with 64 entries, where LRU
+/// has 33 %). `make hitratios` prints the whole table.
+///
+/// Some 45 bytes an entry. Now and then a call takes longer:
 /// the sketch is halved after ten times as many requests as there are entries, and made anew where they become twice as
 /// many (a pass over 8 to 16 bytes an entry); and up to 1,000 entries move where the window changes its size.
 public struct WTinyLFUPolicy: EvictionPolicy {

@@ -1,28 +1,34 @@
-import CairnCache
+package import CairnCache
 
 /// What a cache would have to fetch that gives up entries by a policy: of each request, what is not there is put.
-struct Simulation {
-  private(set) var misses = 0
-  private(set) var missedBytes = 0
-  private(set) var requests = 0
+package struct Simulation: Sendable {
+  package internal(set) var misses = 0
+  package internal(set) var missedBytes = 0
+  package let requests: Int
 
-  var hitPercentage: Double { 100 * Double(requests - misses) / Double(requests) }
+  package var hitPercentage: Double { 100 * Double(requests - misses) / Double(max(requests, 1)) }
 
-  init(_ trace: [Trace.Request], _ policy: some EvictionPolicy, capacity: Int) {
+  init(requests: Int) { self.requests = requests }
+
+  mutating func miss(_ request: Trace.Request) {
+    misses += 1
+    missedBytes += request.byteCount
+  }
+
+  package init(_ requests: [Trace.Request], _ policy: some EvictionPolicy, capacity: Int) {
+    self.init(requests: requests.count)
     var policy = policy
     policy.resize(to: capacity)
     var slots: [UInt64: Int] = [:]
     var entries: [Trace.Request] = []
     var free: [Int] = []
     var used = 0
-    requests = trace.count
-    for request in trace {
+    for request in requests {
       if let slot = slots[request.key] {
         policy.access(slot)
         continue
       }
-      misses += 1
-      missedBytes += request.byteCount
+      miss(request)
       guard request.byteCount <= capacity, policy.admit(hash: request.key, weight: request.byteCount) else { continue }
       while used + request.byteCount > capacity {
         guard let slot = policy.evict() else { preconditionFailure("what is full has something to give up") }
