@@ -15,6 +15,9 @@ struct CacheAmount: Sendable, Equatable {
   static func += (a: inout CacheAmount, b: CacheAmount) { a = a + b }
   static func -= (a: inout CacheAmount, b: CacheAmount) { a = a - b }
 
+  /// Nothing in place of what is less.
+  var positive: CacheAmount { CacheAmount(entries: max(entries, 0), bytes: max(bytes, 0), cost: max(cost, 0)) }
+
   /// Whether it is more than there may be.
   func exceeds(_ limits: CacheLimits) -> Bool {
     // Sums of costs are rounded.
@@ -35,7 +38,7 @@ struct CacheBook: Sendable {
   private let newPolicy: any EvictionPolicy
   /// In the store, with what is about to be removed.
   var held = CacheAmount()
-  /// About to be put.
+  /// About to be put, without what goes for it in the same commit.
   var coming = CacheAmount()
   /// About to be removed.
   var leaving = CacheAmount()
@@ -52,8 +55,8 @@ struct CacheBook: Sendable {
     resize(budget)
   }
 
-  /// What there will be.
-  var expected: CacheAmount { held + coming - leaving }
+  /// What there will be of what there is.
+  var staying: CacheAmount { held - leaving }
 
   /// Tells the policy how much there may be: without a limit in its unit, as much as there is.
   mutating func resize(_ budget: Int?) {

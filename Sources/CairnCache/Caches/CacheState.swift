@@ -175,10 +175,18 @@ struct CacheState: Sendable {
 
   // MARK: Room
 
-  enum Room: Equatable {
-    case enough
+  /// What is about to be put, and what has to go for it.
+  struct Reservation: Sendable {
+    fileprivate(set) var victims: [Victim] = []
+    /// By which the cache may come to hold more: what goes in the same commit is taken off.
+    fileprivate(set) var coming = CacheAmount()
+  }
+
+  enum Room {
+    /// ``end(_:in:)`` has to follow.
+    case enough(Reservation)
     /// There is more to go: these first.
-    case more
+    case more([Victim])
     /// All that may go would not be enough.
     case none
   }
@@ -188,54 +196,83 @@ struct CacheState: Sendable {
     table.slot(of: hash) != nil || books[cache].admits(hash, byteCount)
   }
 
-  /// Whether there is room for an entry that is to be put, once some others have gone.
+  /// Room for an entry that is to be put, once some others have gone: such that the limits hold in whatever order this
+  /// and what others are about to put come to be. What others are about to remove is still there.
   ///
   /// - Parameters:
   ///   - amount: of the entry.
-  ///   - victims: gets those that have to go. They do not count any more.
-  ///   - limit: of so many at most.
-  mutating func makeRoom(
-    for amount: CacheAmount, hash: UInt64?, in cache: Int, _ victims: inout [Victim], atMost limit: Int
-  ) -> Room {
+  ///   - hash: of its key; `nil`: of none that is there.
+  ///   - limit: so many go at most.
+  mutating func makeRoom(for amount: CacheAmount, hash: UInt64?, in cache: Int, atMost limit: Int) -> Room {
     books[cache].resize(budget)
-    let replaced = hash.flatMap { table.slot(of: $0) }.map {
-      table[$0].state == .leaving ? CacheAmount() : table[$0].amount
-    }
-    let more = amount - (replaced ?? CacheAmount())
-    var needed = more
-    while let giving = cacheToGive(needed, to: cache) {
-      if victims.count == limit { return .more }
-      guard let slot = books[giving].policy.evict() else { return .none }
-      var victim = giveUp(UInt32(slot))
-      // It goes anyway: what replaces it counts whole from now on.
+    var replaced = CacheAmount()
+    // What another is about to remove is room for what that one puts.
+    if let slot = hash.flatMap({ table.slot(of: $0) }), table[slot].state != .leaving { replaced = table[slot].amount }
+    var (victims, own, others): ([Victim], CacheAmount, CacheAmount) = ([], CacheAmount(), CacheAmount())
+    while let giving = cacheToGive(amount - replaced - own, others, to: cache) {
+      if victims.count == limit { return .more(victims) }
+      guard let slot = evict(from: giving) else {
+        giveBack(victims)
+        return .none
+      }
+      var victim = giveUp(slot)
       victim.isReplaced = victim.hash == hash
-      if victim.isReplaced { needed = amount }
+      // That one is off already.
+      if !victim.isReplaced {
+        if giving == cache { own += table[slot].amount } else { others += table[slot].amount }
+      }
       victims.append(victim)
     }
     // Some more at once, of many: so they are looked for and removed together.
-    if let first = victims.last, !first.isReplaced {
-      let ahead = min(Self.aheadMax, books[first.cache].held.entries / Self.aheadShare)
-      while victims.count < min(ahead, limit), let slot = books[first.cache].policy.evict() {
-        var victim = giveUp(UInt32(slot))
+    if let first = victims.last, first.cache == cache, !first.isReplaced {
+      let ahead = min(Self.aheadMax, books[cache].held.entries / Self.aheadShare, limit)
+      while victims.count < ahead, let slot = evict(from: cache) {
+        var victim = giveUp(slot)
         victim.isReplaced = victim.hash == hash
+        if !victim.isReplaced { own += table[slot].amount }
         victims.append(victim)
       }
     }
-    return .enough
+    // Whether what it replaces will still be there then, is not known.
+    let coming = (amount - own).positive
+    books[cache].coming += coming
+    return .enough(Reservation(victims: victims, coming: coming))
   }
 
   /// So many go at once, where that is no more than this part of what there is.
   private static let (aheadMax, aheadShare) = (16, 1024)
 
   /// The cache that has to give something up; `nil`: none has to.
-  private func cacheToGive(_ amount: CacheAmount, to cache: Int) -> Int? {
-    if (books[cache].expected + amount).exceeds(books[cache].limits) { return cache }
-    guard let budget, books.reduce(amount.bytes, { $0 + $1.expected.bytes }) > budget else { return nil }
+  ///
+  /// - Parameters:
+  ///   - amount: by which one is to hold more.
+  ///   - others: by which others hold less then.
+  private func cacheToGive(_ amount: CacheAmount, _ others: CacheAmount, to cache: Int) -> Int? {
+    if (books[cache].held + books[cache].coming + amount).exceeds(books[cache].limits) { return cache }
+    guard let budget else { return nil }
+    let bytes = books.reduce(amount.bytes - others.bytes) { $0 + $1.held.bytes + $1.coming.bytes }
+    if bytes <= budget { return nil }
     // The one with most.
     var most = cache
-    for other in books.indices where books[other].expected.bytes > books[most].expected.bytes { most = other }
+    for other in books.indices where books[other].staying.bytes > books[most].staying.bytes { most = other }
     return most
   }
+
+  /// The slot that a policy gives up. One that it should not know of (policies may be anybody's) is passed by.
+  private mutating func evict(from cache: Int) -> UInt32? {
+    for _ in 0...Self.mistakesMax {
+      guard let slot = books[cache].policy.evict() else { return nil }
+      if let slot = UInt32(exactly: slot), table.isThere(slot), table[slot].state == .kept, table[slot].cache == cache {
+        return slot
+      }
+    }
+    return nil
+  }
+
+  private static let mistakesMax = 1000
+
+  /// It has been put, or will not be.
+  mutating func end(_ reservation: Reservation, in cache: Int) { books[cache].coming -= reservation.coming }
 
   /// Those that go first until a cache holds no more than that.
   ///
@@ -246,17 +283,19 @@ struct CacheState: Sendable {
     of cache: Int, to limits: CacheLimits, _ order: inout [(slot: UInt32, hash: UInt64)]?, atMost limit: Int
   ) -> [Victim] {
     var victims: [Victim] = []
-    while victims.count < limit && books[cache].expected.exceeds(limits) {
+    while victims.count < limit && books[cache].staying.exceeds(limits) {
       let slot: UInt32
       if order != nil {
         guard let next = order?.popLast() else { break }
         // It may have gone meanwhile, or may be about to.
-        if table[next.slot].hash != next.hash || table[next.slot].state != .kept { continue }
+        guard table.isThere(next.slot), table[next.slot].hash == next.hash, table[next.slot].state == .kept else {
+          continue
+        }
         slot = next.slot
         books[cache].policy.remove(Int(slot))
       } else {
-        guard let next = books[cache].policy.evict() else { break }
-        slot = UInt32(next)
+        guard let next = evict(from: cache) else { break }
+        slot = next
       }
       victims.append(giveUp(slot))
     }
@@ -275,22 +314,22 @@ struct CacheState: Sendable {
     var policy = policy
     policy.resize(to: max(books[cache].held.bytes, 1))
     books[cache].policy.forEach { slot in
-      let entry = table[UInt32(slot)]
+      guard let known = UInt32(exactly: slot), table.isThere(known) else { return }
+      let entry = table[known]
       policy.insert(CachedEntry(slot: slot, hash: entry.hash, weight: Int(entry.byteCount), cost: entry.cost))
     }
     var order: [(slot: UInt32, hash: UInt64)] = []
-    while let slot = policy.evict() { order.append((UInt32(slot), table[UInt32(slot)].hash)) }
+    while order.count < books[cache].held.entries, let slot = policy.evict() {
+      // Policies may be anybody's.
+      if let slot = UInt32(exactly: slot), table.isThere(slot) { order.append((slot, table[slot].hash)) }
+    }
     order.reverse()
     return order
   }
 
-  /// Something is about to be put, or has been (or could not be).
-  mutating func begin(_ amount: CacheAmount, in cache: Int) { books[cache].coming += amount }
-  mutating func end(_ amount: CacheAmount, in cache: Int) { books[cache].coming -= amount }
-
   /// They could not be removed, or replaced.
   mutating func giveBack(_ victims: [Victim]) {
-    for victim in victims where table[victim.slot].hash == victim.hash && table[victim.slot].state == .leaving {
+    for victim in victims where isLeaving(victim) {
       let entry = table[victim.slot]
       books[victim.cache].leaving -= entry.amount
       table[victim.slot].state = .kept
@@ -300,6 +339,11 @@ struct CacheState: Sendable {
 
   /// One of them is not in the store at all.
   mutating func forget(_ victim: Victim) {
-    if table[victim.slot].hash == victim.hash && table[victim.slot].state == .leaving { drop(victim.slot) }
+    if isLeaving(victim) { drop(victim.slot) }
+  }
+
+  /// Whether it still is what it was: everything may have gone meanwhile.
+  private func isLeaving(_ victim: Victim) -> Bool {
+    table.isThere(victim.slot) && table[victim.slot].hash == victim.hash && table[victim.slot].state == .leaving
   }
 }

@@ -44,7 +44,9 @@ extension Caches {
       words += [0, 0]
       var entries: [TrackedEntry] = []
       entries.reserveCapacity(book.held.entries)
-      book.policy.forEach { entries.append(state.table[UInt32($0)]) }
+      book.policy.forEach { slot in
+        if let slot = UInt32(exactly: slot), state.table.isThere(slot) { entries.append(state.table[slot]) }
+      }
       // Those that the policy does not know; about to be removed: it may not come to that.
       entries += state.table.entries.filter {
         $0.cache == cache.number && ($0.state == .pinned || $0.state == .leaving)
@@ -77,8 +79,9 @@ extension Caches {
     // Limits may be others than they were. What cannot be removed now stays until something is put.
     for cache in shared {
       var gone: [Gone] = []
-      guard let victims = try? reserve(CacheAmount(), hash: nil, in: cache.number, store, &gone) else { continue }
-      do throws(StoreError) { try remove(victims, store, &gone) } catch { giveBack(victims) }
+      guard let reservation = try? reserve(CacheAmount(), hash: nil, in: cache.number, store, &gone) else { continue }
+      do throws(StoreError) { try remove(reservation.victims, store, &gone) } catch { giveBack(reservation.victims) }
+      release(reservation, in: cache.number)
       hook(gone)
     }
   }

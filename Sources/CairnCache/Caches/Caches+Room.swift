@@ -25,40 +25,38 @@ extension Caches {
   /// is not.
   ///
   /// - Parameter hash: of its key; `nil`: of none that is there.
-  /// - Returns: those that have to go in the same commit.
+  /// - Returns: with those that have to go in the same commit.
   func reserve(
     _ amount: CacheAmount, hash: UInt64?, in cache: Int, _ store: Store, _ gone: inout [Gone]
-  ) throws(Refusal) -> [CacheState.Victim] {
+  ) throws(Refusal) -> CacheState.Reservation {
     var isNew = true
     while true {
-      var (victims, expired): ([CacheState.Victim], [TrackedEntry]) = ([], [])
+      var expired: [TrackedEntry] = []
       let room = state.withLock { state -> CacheState.Room? in
         tidy(&state, store) { expired.append($0) }
         if isNew, let hash, !state.admits(hash, amount.bytes, to: cache) { return nil }
-        let room = state.makeRoom(for: amount, hash: hash, in: cache, &victims, atMost: Self.victimsAtOnce)
-        switch room {
-        case .enough: state.begin(amount, in: cache)
-        case .more: break
-        case .none: state.giveBack(victims)
-        }
-        return room
+        return state.makeRoom(for: amount, hash: hash, in: cache, atMost: Self.victimsAtOnce)
       }
       isNew = false
       tell(expired, store)
       switch room {
       case nil: throw .notAdmitted
-      case .enough?: return victims
+      case .enough(let reservation)?: return reservation
       case .none?: throw .noRoom
-      case .more?:
+      case .more(let victims)?:
         do throws(StoreError) { try remove(victims, store, &gone) } catch {
           giveBack(victims)
           throw .store(error)
         }
+        // One that is to be replaced is not removed.
+        giveBack(victims.filter(\.isReplaced))
       }
     }
   }
 
-  func release(_ amount: CacheAmount, in cache: Int) { state.withLock { $0.end(amount, in: cache) } }
+  func release(_ reservation: CacheState.Reservation, in cache: Int) {
+    state.withLock { $0.end(reservation, in: cache) }
+  }
 
   /// What all caches may hold together: half of what the directory may take is for live entries, as what is dead is
   /// given back later.

@@ -62,6 +62,9 @@ struct EntryTable {
     set { entries[Int(slot)] = newValue }
   }
 
+  /// Whether an entry has this slot.
+  func isThere(_ slot: UInt32) -> Bool { Int(slot) < entries.count && entries[Int(slot)].state != .free }
+
   /// It has been read. Returns the cache that it is in.
   mutating func note(_ slot: UInt32) -> UInt16 {
     if entries[Int(slot)].hits < .max { entries[Int(slot)].hits += 1 }
@@ -84,7 +87,7 @@ struct EntryTable {
     var slots: [UInt32] = []
     slots.reserveCapacity(hashes.count)
     for (number, hash) in hashes.enumerated() where !first[number].isEmpty {
-      if first[number].mayBe(hash) {
+      if first[number].mayBe(hash) && entries[Int(first[number].slot)].hash == hash {
         slots.append(first[number].slot)
       } else if let slot = slot(of: hash) {
         slots.append(slot)

@@ -132,9 +132,9 @@ extension CacheCore {
     _ put: RoomedPut, _ condition: Condition, _ gone: inout [Caches.Gone]
   ) throws(StoreError) -> CachePut? {
     if !caches.isTracking { return try commit(put, condition, [], &gone).map { .stored(version: $0) } }
-    let victims: [CacheState.Victim]
+    let reservation: CacheState.Reservation
     do throws(Caches.Refusal) {
-      victims = try caches.reserve(put.amount, hash: put.hash, in: shared.number, store, &gone)
+      reservation = try caches.reserve(put.amount, hash: put.hash, in: shared.number, store, &gone)
     } catch {
       switch error {
       case .noRoom: return refuse(.noRoom, put.key)
@@ -142,7 +142,8 @@ extension CacheCore {
       case .store(let error): throw error
       }
     }
-    defer { caches.release(put.amount, in: shared.number) }
+    defer { caches.release(reservation, in: shared.number) }
+    let victims = reservation.victims
     do throws(StoreError) {
       if let version = try commit(put, condition, victims, &gone) {
         shared.counters.add(.puts)
