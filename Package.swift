@@ -27,6 +27,7 @@ let package = Package(
     .library(name: "CairnIndex", targets: ["CairnIndex"]),
     .library(name: "CairnAttributes", targets: ["CairnAttributes"]),
     .library(name: "CairnCache", targets: ["CairnCache"]),
+    .library(name: "CairnCacheFoundation", targets: ["CairnCacheFoundation"]),
     .library(name: "CairnMessagePack", targets: ["CairnMessagePack"]),
     .library(name: "CairnFoundation", targets: ["CairnFoundation"]),
     .executable(name: "kvdump", targets: ["kvdump"]),
@@ -46,9 +47,13 @@ let package = Package(
     // Caches with limits; SHA-256, for keys of what was computed.
     .systemLibrary(name: "CCrypto"),
     .target(name: "CairnCache", dependencies: ["CCrypto", "Cairn", "CairnIndex"], swiftSettings: settings),
-    // `Codable` values in MessagePack; without the engine.
+    // Codecs and a ready-made cache, for programs that use Foundation anyway.
+    .target(
+      name: "CairnCacheFoundation", dependencies: ["Cairn", "CairnCache", "CairnIndex"], swiftSettings: settings),
+    // `Codable` values in MessagePack, and caches of these.
     .systemLibrary(name: "CMsgpack"),
-    .target(name: "CairnMessagePack", dependencies: ["CMsgpack"], swiftSettings: settings),
+    .target(
+      name: "CairnMessagePack", dependencies: ["CMsgpack", "CairnCache", "CairnIndex"], swiftSettings: settings),
     .target(name: "CairnInspect", dependencies: ["CZstd", "Cairn", "CairnIndex"], swiftSettings: settings),
     // Command lines: parsing, help, completion, manual page.
     .target(name: "CairnArguments", swiftSettings: settings),
@@ -95,8 +100,14 @@ let package = Package(
       name: "CairnAttributesTests", dependencies: ["Cairn", "CairnAttributes", "CairnIndex", "CairnTestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "CairnCacheTests", dependencies: ["Cairn", "CairnCache", "CairnIndex", "CairnSimulation", "CairnTestSupport"],
+      name: "CairnCacheTests",
+      dependencies: ["Cairn", "CairnCache", "CairnIndex", "CairnSimulation", "CairnTestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "CairnCacheFoundationTests",
+      dependencies: [
+        "Cairn", "CairnCache", "CairnCacheFoundation", "CairnIndex", "CairnMessagePack", "CairnTestSupport",
+      ], swiftSettings: settings),
     .testTarget(
       name: "CairnMessagePackTests", dependencies: ["CairnMessagePack", "CairnTestSupport"], swiftSettings: settings),
     .testTarget(

@@ -229,6 +229,68 @@ import Testing
     #expect(try cache.trim(entries: 0) == 1 && cache.size.entries == 0)
   }
 
+  /// Who cannot have room makes nobody go.
+  @Test func nothingGoesForWhatCannotCome() throws {
+    let fixture = try CacheFixture(limits: CacheLimits(bytes: 400_000, cost: 50, valueShare: 1))
+    let cache = try fixture.cache()
+    for number in 0..<1000 { cache.put("x", for: "\(number)", cost: 0.05) }
+    #expect(cache.put("y", for: "new", cost: 100) == .refused(.noRoom))
+    cache.put(String(repeating: "x", count: 200_000), for: "pinned", cost: 0, isPinned: true)
+    let before = cache.size
+    #expect(cache.put(String(repeating: "y", count: 250_000), for: "new") == .refused(.noRoom))
+    #expect(cache.size == before && cache.statistics.evictions == 0)
+  }
+
+  @Test func everythingGoesAfterDoubts() throws {
+    let fixture = try CacheFixture()
+    let cache = try fixture.cache()
+    for number in 0..<1000 { cache.put("x", for: "\(number)") }
+    try cache.invalidate(prefix: "9")
+    cache.put("y", for: "a")
+    try cache.removeAll()
+    cache.put("y", for: "b")
+    #expect(cache.size.entries == 1)
+  }
+
+  @Test func afterAClose() throws {
+    let fixture = try CacheFixture(limits: CacheLimits(entries: 100))
+    let cache = try fixture.cache()
+    for number in 0..<100 { cache.put("x", for: "\(number)") }
+    try fixture.store.close()
+    #expect(throws: StoreError.self) { try cache.trim(entries: 0) }
+    #expect(!cache.put("x", for: "new").isStored && cache.value(for: "1") == nil)
+    #expect(throws: StoreError.self) { try cache.removeAll() }
+    _ = cache.size
+  }
+
+  /// Words that nobody has written, behind a checksum that fits.
+  @Test(arguments: SeededRandom.seeds(2)) func hostileFiles(seed: UInt64) throws {
+    var random = SeededRandom(seed: seed)
+    let fixture = try CacheFixture(limits: CacheLimits(entries: 50))
+    for number in 0..<50 { try fixture.cache().put("x", for: "\(number)", isPinned: number % 7 == 0) }
+    try fixture.store.close()
+    let name = try #require(try Files.names(fixture.path).first { $0.contains("caches") })
+    let good = try Files.read(fixture.path + "/" + name)
+    // Behind the header of the file, which has no checksum of what follows.
+    let start = good.count - (good.count / 8 - 8) * 8
+    for _ in 0..<100 {
+      var content = Array(good[start..<(good.count - 8)])
+      for _ in 0...random.below(3) {
+        let place = random.below(content.count / 8) * 8
+        let word = [0, 1, .max, 1 << 63, random.next(), UInt64(random.below(100))][random.below(6)]
+        for byte in 0..<8 { content[place + byte] = UInt8(truncatingIfNeeded: word >> UInt64(8 * byte)) }
+      }
+      var bytes = Array(good[..<start]) + content
+      bytes.append(number: content.withBytes { FileWords.hash($0) })
+      try Files.write(bytes, to: fixture.path + "/" + name)
+      try fixture.reopen()
+      let cache = try fixture.cache()
+      cache.put("y", for: "new")
+      #expect(cache.value(for: "new") == "y" && cache.size.entries <= 51, "seed \(seed)")
+      try fixture.store.close()
+    }
+  }
+
   @Test func expiredOnesGoFirst() throws {
     let fixture = try CacheFixture(limits: CacheLimits(entries: 3))
     let cache = try fixture.cache()

@@ -195,6 +195,119 @@ import Testing
     #expect(cache.value(for: "key") == "again")
   }
 
+  /// Who asks after an invalidation does not get what was read before it.
+  @Test(arguments: ["remove", "prefix", "all", "tag"]) func whoComesLaterDoesNotJoin(what: String) async throws {
+    let fixture = try CacheFixture()
+    let cache = try fixture.cache()
+    let gate = Gate()
+    let first = Task {
+      try await cache.value(for: "key") { context in
+        context.tags = ["t"]
+        await gate.pass()
+        return "old"
+      }
+    }
+    await gate.reached()
+    switch what {
+    case "remove": try cache.remove("key")
+    case "prefix": try cache.invalidate(prefix: "k")
+    case "all": try cache.removeAll()
+    default: try cache.invalidate(tag: "t")
+    }
+    #expect(
+      try await cache.value(for: "key") { context in
+        context.tags = ["t"]
+        return "new"
+      } == "new")
+    gate.open()
+    #expect(try await first.value == "old" && cache.value(for: "key") == "new")
+  }
+
+  /// A result that is not kept takes nothing with it that is newer.
+  @Test func aRefusedResultLeavesWhatWasPut() async throws {
+    let fixture = try CacheFixture(limits: CacheLimits(bytes: 10_000))
+    let cache = try fixture.cache()
+    let gate = Gate()
+    let loaded = Task {
+      try await cache.value(for: "key") { _ in
+        await gate.pass()
+        return String(repeating: "x", count: 9000)
+      }
+    }
+    await gate.reached()
+    cache.put("new", for: "key")
+    gate.open()
+    #expect(try await loaded.value.count == 9000 && cache.value(for: "key") == "new")
+    #expect(cache.statistics.refusedPuts == 1)
+  }
+
+  /// The old value comes to its end while the new one is loaded, or goes for others.
+  @Test func theOldValueEndsMeanwhile() async throws {
+    let fixture = try CacheFixture(lives: CacheLives(afterWrite: .seconds(10), jitter: 0, refreshAhead: 0.5))
+    let cache = try fixture.cache()
+    let (gate, done) = (Gate(), Gate())
+    cache.put("1", for: "key")
+    fixture.clock.advance(6000)
+    let value = try await cache.value(for: "key") { _ in
+      await gate.pass()
+      defer { Task { await done.pass() } }
+      return "2"
+    }
+    #expect(value == "1")
+    await gate.reached()
+    fixture.clock.advance(4000)
+    #expect(cache.value(for: "key") == nil)
+    gate.open()
+    await done.reached()
+    done.open()
+    while cache.statistics.loads == 0 { await Task.yield() }
+    #expect(cache.value(for: "key") == "2" && cache.statistics.discardedLoads == 0)
+  }
+
+  @Test func aDamagedEntryIsHealed() async throws {
+    // With a checkpoint, nobody reads the record at the next opening.
+    let fixture = try CacheFixture(["c": CacheOptions()]) { $0.checkpointInterval = 1 }
+    try fixture.cache().put("a value that is damaged", for: "key")
+    try fixture.cache().put("another", for: "other")
+    try fixture.store.close()
+    let name = try #require(try Files.segments(fixture.path).first)
+    var bytes = try Files.read(fixture.path + "/" + name)
+    let text = Array("a value that is damaged".utf8)
+    let place = try #require(bytes.indices.first { bytes[$0...].starts(with: text) })
+    bytes[place] ^= 1
+    try Files.write(bytes, to: fixture.path + "/" + name)
+    try fixture.reopen()
+    let cache = try fixture.cache()
+    #expect(cache.value(for: "key") == nil && cache.statistics.failedMisses == 1)
+    #expect(try await cache.value(for: "key") { _ in "whole" } == "whole")
+    #expect(cache.value(for: "key") == "whole")
+  }
+
+  @Test func whatIsGoneIsNotKept() async throws {
+    let fixture = try CacheFixture(
+      lives: CacheLives(
+        afterWrite: .seconds(10), jitter: 0, refreshAhead: nil, staleWhileRevalidate: .seconds(100), negative: nil))
+    let cache = try fixture.cache()
+    cache.put("1", for: "key")
+    fixture.clock.advance(10_000)
+    #expect(try await cache.valueIfAny(for: "key") { _ in nil } == "1")
+    while try fixture.store.contains("c:key") { await Task.yield() }
+    #expect(try await cache.valueIfAny(for: "key") { _ in nil } == nil)
+  }
+
+  /// What has not changed is made from what it was made from.
+  @Test func unchangedKeepsItsSources() async throws {
+    let fixture = try CacheFixture(lives: CacheLives(afterWrite: .seconds(10), jitter: 0, staleIfError: .seconds(100)))
+    let cache = try fixture.cache()
+    try fixture.store.put("a", for: "source")
+    cache.put("1", for: "key", tags: ["t"], derivedFrom: try fixture.store.sources(of: ["source"]))
+    fixture.clock.advance(10_000)
+    let value = try await cache.value(for: "key") { context in try context.unchanged() }
+    #expect(value == "1" && cache.value(for: "key") == "1")
+    try fixture.store.put("b", for: "source")
+    #expect(cache.value(for: "key") == nil)
+  }
+
   @Test func aTagThatIsNew() async throws {
     let fixture = try CacheFixture()
     let cache = try fixture.cache()

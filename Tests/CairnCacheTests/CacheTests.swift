@@ -211,5 +211,7 @@ import Testing
         "inserted a", "updated a", "inserted b", "evicted a", "inserted d", "removed d", "expired b", "inserted e",
       ])
     #expect(await events.next() == CacheEvent(kind: .invalidated, key: []))
+    try fixture.store.close()
+    #expect(await events.next() == nil)
   }
 }

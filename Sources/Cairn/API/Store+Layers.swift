@@ -39,10 +39,20 @@ extension Store {
     return try engine.find(hash: hash, evenExpired: evenExpired)?.key.array()
   }
 
+  /// Whether a key that has this hash has an entry. Waits for nobody: where the index has not been verified yet, it may
+  /// have one.
+  package func mayHaveKey(hash: UInt64) -> Bool {
+    let slot = engine.gate.enter()
+    defer { slot.leave() }
+    return !engine.alive.isSet || engine.mayHaveEntry(hash: hash)
+  }
+
   /// The same of several: what is not in the processor's caches is waited for together.
   package func keys(hashes: [UInt64]) throws(StoreError) -> [[UInt8]?] {
     let slot = engine.gate.enter()
     defer { slot.leave() }
+    // Those of a closed store are not there to be asked for.
+    if !engine.alive.isSet { throw engine.deadError() }
     if hashes.count > 1 {
       for hash in hashes { engine.index.prefetchBucket(hash) }
       for hash in hashes { engine.index.prefetchRecord(hash: hash) }

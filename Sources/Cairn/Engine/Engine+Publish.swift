@@ -125,9 +125,7 @@ extension Engine {
     // Its checksum has just been made, or, by a follower, verified.
     let record = operation.isDelete ? nil : index.record(operation.entry, verifying: false)
     operation.key.lend { key in
-      // They were checked when they were encoded, unless that was another process.
-      let attributes = isReadOnly ? record?.attributes : record?.uncheckedAttributes
-      (attributes ?? .empty).lend { attributes in
+      (record?.attributes ?? .empty).lend { attributes in
         let change = EntryChange(operation, key: key, attributes: attributes, record: record, replacing: replaced)
         for view in views { view.apply(change) }
       }

@@ -43,6 +43,16 @@ extension Engine {
     return record
   }
 
+  /// Whether a key with this hash may have an entry that reads find. Under a read guard; verifies nothing.
+  func mayHaveEntry(hash: UInt64) -> Bool {
+    let barriers = barrierWord.list
+    switch index.find(hash: hash) {
+    case .absent: return false
+    case .found(let record): return !barriers.hides(record.key, version: record.version) && !isExpired(record)
+    case .damaged, .unverified: return true
+    }
+  }
+
   func notUnderstood(_ record: FoundRecord) -> StoreError {
     StoreError(
       .unsupportedFormat, "the entry uses a feature of a newer version", file: path(record.entry),

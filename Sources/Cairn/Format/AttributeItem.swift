@@ -96,8 +96,7 @@ package enum AttributeItem {
     return EncodedAttribute.checked(item.slice(headBytes, item.count - headBytes)) ?? .empty
   }
 
-  /// The same, unchecked: what this process has written itself, or what is asked for nothing but numbers and equal
-  /// bytes. Zeros may follow.
+  /// The same, unchecked: for who asks for nothing but numbers and equal bytes. Zeros may follow.
   static func uncheckedContent(_ item: MemoryView) -> MemoryView {
     guard item.count >= headBytes, item.count <= wordsMax * 8 else { return .empty }
     return item.slice(headBytes, item.count - headBytes)

@@ -5,7 +5,8 @@ extension Cache {
   public var statistics: CacheStatistics { core.shared.counters.statistics }
 
   /// What happens to entries from now on, for each who asks. Events come after what they tell of, those of one key in
-  /// their order. Who does not fetch them for long misses the oldest (``CacheStatistics/droppedEvents``); for all
-  /// changes, whole and in order, there is ``Cairn/Store/observe(prefix:since:)`` with ``prefix``.
+  /// their order; they end when the store is closed. Who does not fetch them for long misses the oldest
+  /// (``CacheStatistics/droppedEvents``); for all changes, whole and in order, there is
+  /// ``Cairn/Store/observe(prefix:since:)`` with ``prefix``.
   public func events() -> AsyncStream<CacheEvent> { core.shared.events.stream() }
 }

@@ -42,6 +42,8 @@ struct CacheBook: Sendable {
   var coming = CacheAmount()
   /// About to be removed.
   var leaving = CacheAmount()
+  /// Of what is held, what does not go for others.
+  var pinned = CacheAmount()
   /// Policies weigh bytes where bytes are limited, and otherwise count.
   private let weighsBytes: Bool
   /// As the policy has been told.
@@ -78,7 +80,7 @@ struct CacheBook: Sendable {
   func weight(_ byteCount: Int) -> Int { weighsBytes ? byteCount : 1 }
 
   mutating func removeAll(_ budget: Int?) {
-    (policy, held, leaving, capacity) = (newPolicy, CacheAmount(), CacheAmount(), 0)
+    (policy, held, leaving, pinned, capacity) = (newPolicy, CacheAmount(), CacheAmount(), CacheAmount(), 0)
     resize(budget)
   }
 

@@ -39,7 +39,7 @@ final class CacheEvents: Sendable {
 
   init(prefix: [UInt8], _ counters: CacheCounters) { (self.prefix, self.counters) = (prefix, counters) }
 
-  struct Event {
+  struct Event: Sendable {
     let kind: CacheEvent.Kind
     /// In the store.
     let key: [UInt8]
@@ -60,10 +60,18 @@ final class CacheEvents: Sendable {
     }
   }
 
+  /// Whether there is somebody to be told.
+  var isWanted: Bool { count.load(ordering: .relaxed) > 0 }
+
+  /// The store is closed: nothing happens any more.
+  func finish() {
+    for listener in listeners.withLock({ Array($0.values) }) { listener.finish() }
+  }
+
   /// Makes the event only if there is somebody to be told.
   @inline(__always)
   func send(_ event: () -> Event) {
-    if count.load(ordering: .relaxed) > 0 { tell(event()) }
+    if isWanted { tell(event()) }
   }
 
   @inline(never)

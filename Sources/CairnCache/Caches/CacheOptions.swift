@@ -58,6 +58,7 @@ public struct CacheLimits: Sendable, Equatable {
   /// Of the costs that entries are put with; 1 for those that say nothing.
   public var cost: Double?
   /// An entry that takes more than this part of the bytes that there may be is refused, and nothing else goes for it.
+  /// As room is made before it is compressed, its bytes are counted without that until it is there.
   public var valueShare: Double
 
   public init(entries: Int? = nil, bytes: Int? = nil, cost: Double? = nil, valueShare: Double = 0.25) {
@@ -80,7 +81,8 @@ public struct CacheLives: Sendable, Equatable {
   /// So long after it was put an entry ends; `nil`: never.
   public var afterWrite: Duration?
   /// So long after it was read or put last, or up to a tenth of it later. What is read is put once more for that when
-  /// more than a tenth has passed, and no oftener: so it holds after a crash, too.
+  /// more than a tenth has passed, and no oftener: so it holds after a crash, too. It has another version then, as
+  /// after any put; and such a read waits for writers.
   public var afterAccess: Duration?
   /// Lives end earlier by up to this part of them, each entry by another: what was put together does not end together.
   public var jitter: Double

@@ -12,6 +12,8 @@ struct CacheState: Sendable {
   private(set) var changes = 0
   /// Of these, what has been kept.
   var keptChanges = -1
+  /// The sequence of the store then.
+  var keptSequence: UInt64 = 0
   var isKept: Bool { changes == keptChanges }
 
   /// What is to be removed from the store to make room.
@@ -38,7 +40,7 @@ struct CacheState: Sendable {
       let cache = Int(entry.cache)
       books[cache].held += entry.amount
       if entry.hasDeadline { deadlines.set(UInt32(slot), Double(entry.deadline), isThere: false) }
-      if entry.state == .kept { books[cache].insert(UInt32(slot), entry) }
+      if entry.state == .kept { books[cache].insert(UInt32(slot), entry) } else { books[cache].pinned += entry.amount }
     }
     return true
   }
@@ -65,7 +67,7 @@ struct CacheState: Sendable {
       let slot = table.insert(entry)
       books[cache].held += entry.amount
       if entry.hasDeadline { deadlines.set(slot, Double(entry.deadline), isThere: false) }
-      if !isPinned { books[cache].insert(slot, entry) }
+      if isPinned { books[cache].pinned += entry.amount } else { books[cache].insert(slot, entry) }
       return false
     }
     let old = table[slot]
@@ -75,6 +77,8 @@ struct CacheState: Sendable {
     table[slot] = new
     books[cache].held += new.amount - old.amount
     if old.state == .leaving { books[cache].leaving -= old.amount }
+    if old.state == .pinned { books[cache].pinned -= old.amount }
+    if isPinned { books[cache].pinned += new.amount }
     if new.hasDeadline {
       deadlines.set(slot, Double(new.deadline), isThere: old.hasDeadline)
     } else if old.hasDeadline {
@@ -104,6 +108,7 @@ struct CacheState: Sendable {
     let cache = Int(entry.cache)
     if entry.state == .kept { books[cache].policy.remove(Int(slot)) }
     if entry.state == .leaving { books[cache].leaving -= entry.amount }
+    if entry.state == .pinned { books[cache].pinned -= entry.amount }
     books[cache].held -= entry.amount
     if books[cache].held.entries == 0 { books[cache].held = CacheAmount() }
     if entry.hasDeadline { deadlines.remove(slot) }
@@ -114,7 +119,7 @@ struct CacheState: Sendable {
   mutating func removeAll(of cache: Int) {
     changes += 1
     if books.count == 1 {
-      (table, deadlines) = (EntryTable(), SlotHeap())
+      (table, deadlines, doubted) = (EntryTable(), SlotHeap(), nil)
     } else {
       for (slot, entry) in table.entries.enumerated() where entry.state != .free && entry.cache == cache {
         if entry.hasDeadline { deadlines.remove(UInt32(slot)) }
@@ -208,6 +213,7 @@ struct CacheState: Sendable {
     var replaced = CacheAmount()
     // What another is about to remove is room for what that one puts.
     if let slot = hash.flatMap({ table.slot(of: $0) }), table[slot].state != .leaving { replaced = table[slot].amount }
+    if isTooMuch(amount, hash, in: cache) { return .none }
     var (victims, own, others): ([Victim], CacheAmount, CacheAmount) = ([], CacheAmount(), CacheAmount())
     while let giving = cacheToGive(amount - replaced - own, others, to: cache) {
       if victims.count == limit { return .more(victims) }
@@ -239,6 +245,14 @@ struct CacheState: Sendable {
     return .enough(Reservation(victims: victims, coming: coming))
   }
 
+  /// Whether there would be no room for it if all went that may.
+  private func isTooMuch(_ amount: CacheAmount, _ hash: UInt64?, in cache: Int) -> Bool {
+    var more = amount
+    if let slot = hash.flatMap({ table.slot(of: $0) }), table[slot].state == .pinned { more -= table[slot].amount }
+    if (books[cache].pinned + more).exceeds(books[cache].limits) { return true }
+    return budget.map { budget in books.reduce(more.bytes) { $0 + $1.pinned.bytes } > budget } ?? false
+  }
+
   /// So many go at once, where that is no more than this part of what there is.
   private static let (aheadMax, aheadShare) = (16, 1024)
 
@@ -252,10 +266,9 @@ struct CacheState: Sendable {
     guard let budget else { return nil }
     let bytes = books.reduce(amount.bytes - others.bytes) { $0 + $1.held.bytes + $1.coming.bytes }
     if bytes <= budget { return nil }
-    // The one with most.
-    var most = cache
-    for other in books.indices where books[other].staying.bytes > books[most].staying.bytes { most = other }
-    return most
+    // The one with most, of those that have something to give.
+    let giving = books.indices.filter { books[$0].staying.entries > books[$0].pinned.entries }
+    return giving.max { books[$0].staying.bytes < books[$1].staying.bytes } ?? cache
   }
 
   /// The slot that a policy gives up. One that it should not know of (policies may be anybody's) is passed by.
@@ -309,6 +322,11 @@ struct CacheState: Sendable {
     return Victim(slot: slot, hash: entry.hash, cache: Int(entry.cache))
   }
 
+  /// The slots of those that are there.
+  func slots(of hashes: [UInt64]) -> [(slot: UInt32, hash: UInt64)] {
+    table.slots(of: hashes).map { ($0, table[$0].hash) }
+  }
+
   /// The entries of a cache in the order in which a policy would give them up, the first one last.
   func slots(of cache: Int, by policy: any EvictionPolicy) -> [(slot: UInt32, hash: UInt64)] {
     var policy = policy
@@ -343,7 +361,7 @@ struct CacheState: Sendable {
   }
 
   /// Whether it still is what it was: everything may have gone meanwhile.
-  private func isLeaving(_ victim: Victim) -> Bool {
+  func isLeaving(_ victim: Victim) -> Bool {
     table.isThere(victim.slot) && table[victim.slot].hash == victim.hash && table[victim.slot].state == .leaving
   }
 }

@@ -19,9 +19,12 @@ extension Caches {
   public func save(to files: ViewFiles) {
     if !isTracking { return }
     if files.isClosing { opened.withLock { $0.keeper?.cancel() } }
+    defer { if files.isClosing { for cache in shared { cache.events.finish() } } }
+    let last = store?.lastSequence ?? 0
     let isKept = state.withLock { state in
       takeNotes(&state)
-      return state.isKept
+      // The next session reads what has been written since, of others too: not too much of that.
+      return state.isKept && last - min(state.keptSequence, last) < Self.missedMax / 4
     }
     if isKept { return }
     var changes = 0
@@ -31,7 +34,7 @@ extension Caches {
       changes = state.changes
       try output.add(FileWords.bytes(self.encode(state, files.now)))
     }
-    if saved != nil { state.withLock { $0.keptChanges = changes } }
+    if let saved { state.withLock { ($0.keptChanges, $0.keptSequence) = (changes, saved) } }
   }
 
   private func encode(_ state: CacheState, _ now: Int64) -> [UInt64] {
@@ -69,10 +72,14 @@ extension Caches {
 
   /// Before anybody else has the store.
   func restore(from store: Store) throws(StoreError) {
-    var restored = CacheState(shared.map(\.options), budget: budget(store))
-    if !load(&restored, store) {
-      restored = CacheState(shared.map(\.options), budget: budget(store))
-      read(&restored, store)
+    let options = shared.map(\.options)
+    var restored = CacheState(options, budget: budget(store))
+    let kept = kept(in: store)
+    if let kept, !restore(kept, &restored, store) {
+      restored = CacheState(options, budget: budget(store))
+      read(&restored, store, kept)
+    } else if kept == nil {
+      read(&restored, store, nil)
     }
     state.withLock { $0 = restored }
     maintain(store)
@@ -86,32 +93,44 @@ extension Caches {
     }
   }
 
-  /// Returns whether there is such a file, and the changes since.
-  private func load(_ state: inout CacheState, _ store: Store) -> Bool {
-    // Set back, the clock lets entries live again that are not in the file.
-    guard let content = try? store.viewFiles.load(Self.fileName, version: Self.fileVersion) else { return false }
-    let missed = store.lastSequence - content.sequence
-    guard content.withBytes({ decode($0, store.now, into: &state) }),
-      missed <= max(Self.missedMax, UInt64(state.entryCount) / 4)
-    else { return false }
-    do throws(StoreError) { try catchUp(&state, store, since: content.sequence) } catch { return false }
-    if missed == 0 { state.keptChanges = state.changes }
+  /// What a file says.
+  private struct Kept {
+    /// All changes up to this one are in it.
+    let sequence: UInt64
+    var entries: [TrackedEntry] = []
+    var hasDoubts = false
+  }
+
+  private func kept(in store: Store) -> Kept? {
+    guard let content = try? store.viewFiles.load(Self.fileName, version: Self.fileVersion) else { return nil }
+    var kept = Kept(sequence: content.sequence)
+    return content.withBytes { decode($0, store.now, into: &kept) } ? kept : nil
+  }
+
+  /// Returns whether the entries are those of the file, and of the changes since.
+  private func restore(_ kept: Kept, _ state: inout CacheState, _ store: Store) -> Bool {
+    let missed = store.lastSequence - kept.sequence
+    guard missed <= max(Self.missedMax, UInt64(kept.entries.count) / 4), state.fill(kept.entries) else { return false }
+    if kept.hasDoubts { state.doubt() }
+    do throws(StoreError) { try catchUp(&state, store, since: kept.sequence) } catch { return false }
+    if missed == 0 { (state.keptChanges, state.keptSequence) = (state.changes, kept.sequence) }
     return true
   }
 
   /// More changes than that take longer than to read all entries.
   private static let missedMax: UInt64 = 100_000
 
-  private func decode(_ bytes: RawSpan, _ now: Int64, into state: inout CacheState) -> Bool {
+  /// Set back, the clock lets entries live again that are not in the file: of no use, then.
+  private func decode(_ bytes: RawSpan, _ now: Int64, into kept: inout Kept) -> Bool {
     guard var words = FileWords.Reader(checked: bytes), let time = words.next(), Int64(bitPattern: time) <= now,
       let doubts = words.next(), doubts <= 1, words.next() == UInt64(shared.count)
     else { return false }
-    var entries: [TrackedEntry] = []
+    kept.hasDoubts = doubts == 1
     for cache in shared {
       guard words.name() == cache.name, let count = words.next(), let costs = words.next(), costs <= 1,
         count <= UInt64(words.rest) / (3 + costs)
       else { return false }
-      entries.reserveCapacity(entries.count + Int(count))
+      kept.entries.reserveCapacity(kept.entries.count + Int(count))
       for _ in 0..<count {
         guard let hash = words.next(), let deadline = words.next(), let sizes = words.next() else { return false }
         var entry = TrackedEntry(
@@ -124,12 +143,10 @@ extension Caches {
           }
           entry.cost = cost
         }
-        entries.append(entry)
+        kept.entries.append(entry)
       }
     }
-    if words.rest > 0 || !state.fill(entries) { return false }
-    if doubts == 1 { state.doubt() }
-    return true
+    return words.rest == 0
   }
 
   /// What has changed since, in order: each key as it is now.
@@ -152,18 +169,28 @@ extension Caches {
     }
   }
 
-  /// All entries of the store, in the order in which they were put.
-  private func read(_ state: inout CacheState, _ store: Store) {
-    var found: [(version: UInt64, entry: TrackedEntry, isPinned: Bool)] = []
+  /// All entries of the store, in the order in which they were put; those that a file knows, and that have not been put
+  /// since, before the others and in its order.
+  private func read(_ state: inout CacheState, _ store: Store, _ kept: Kept?) {
+    var places: [UInt64: Int] = [:]
+    for (place, entry) in (kept?.entries ?? []).enumerated() { places[entry.hash] = place }
+    var found: [(place: UInt64, entry: TrackedEntry, isPinned: Bool)] = []
     // What is damaged is not there for reads either, and cannot be removed.
     try? store.forEachWithoutValue { entry in
-      if let cache = parts.index(of: entry.key) {
-        let (tracked, isPinned) = TrackedEntry.of(entry, hash: store.hash(of: entry.key), in: cache)
-        found.append((entry.version, tracked, isPinned))
+      guard let cache = parts.index(of: entry.key) else { return true }
+      let hash = store.hash(of: entry.key)
+      var (tracked, isPinned) = TrackedEntry.of(entry, hash: hash, in: cache)
+      var place = entry.version
+      if let kept, place <= kept.sequence, let known = places[hash] {
+        tracked.hits = kept.entries[known].hits
+        place = UInt64(known)
+      } else if let kept {
+        place = max(place, kept.sequence) + UInt64(kept.entries.count)
       }
+      found.append((place, tracked, isPinned))
       return true
     }
-    found.sort { $0.version < $1.version }
+    found.sort { $0.place < $1.place }
     for (_, entry, isPinned) in found { state.put(entry, isPinned: isPinned) }
   }
 }

@@ -70,14 +70,7 @@ extension Caches {
     takeNotes(&state)
     state.expire(at: store.now, atMost: Self.expiredAtOnce, expired)
     // No commit comes in between: it would have to have the lock.
-    if state.hasDoubts { state.settleDoubts(Self.doubtedAtOnce) { isThere($0, store) } }
-  }
-
-  private func isThere(_ hash: UInt64, _ store: Store) -> Bool {
-    do throws(StoreError) { return try store.key(hash: hash) != nil } catch {
-      // What cannot be read now may be there.
-      return true
-    }
+    if state.hasDoubts { state.settleDoubts(Self.doubtedAtOnce) { store.mayHaveKey(hash: $0) } }
   }
 
   /// A read has noted so much that somebody should take it out; nobody waits for that.
@@ -123,7 +116,8 @@ extension Caches {
 
   /// Those of some victims that are in the store; the others are forgotten.
   func found(_ victims: [CacheState.Victim], _ store: Store) throws(StoreError) -> [Gone] {
-    let victims = victims.filter { !$0.isReplaced }
+    // One that has been put again meanwhile stays.
+    let victims = state.withLock { state in victims.filter { !$0.isReplaced && state.isLeaving($0) } }
     if victims.isEmpty { return [] }
     var found: [Gone] = []
     found.reserveCapacity(victims.count)
@@ -165,6 +159,6 @@ extension Caches {
   func entryBytesMax(_ cache: CacheShared) -> Int? {
     if !isTracking { return nil }
     let all = [cache.options.limits.bytes, state.withLock { $0.budget }].compactMap(\.self).min()
-    return all.map { max(1, Int(Double($0) * cache.options.limits.valueShare)) }
+    return all.map { max(1, Int(min(Double($0) * cache.options.limits.valueShare, 1e18))) }
   }
 }

@@ -34,6 +34,8 @@ public final class Caches: StoreView {
   let storing = Guarded(())
   let opened = Mutex(Opened())
   private let tracking = Atomic(false)
+  /// What has happened in the commit that is becoming visible.
+  private let told = Guarded([(cache: Int, event: CacheEvents.Event)]())
 
   struct Opened {
     /// It is not kept open.
@@ -115,26 +117,47 @@ public final class Caches: StoreView {
       guard let cache = parts.index(of: change.key) else { return }
       let (entry, isPinned) = TrackedEntry.of(change, in: cache)
       let isReplacing = state.value.put(entry, isPinned: isPinned)
-      shared[cache].events.send { .init(isReplacing ? .updated : .inserted, change.key) }
+      tellLater(cache) { .init(isReplacing ? .updated : .inserted, change.key) }
     case .remove:
       guard let cache = parts.index(of: change.key) else { return }
       let entry = state.value.remove(hash: change.hash)
+      // It was not there for anybody any more; perhaps that has been told already.
+      if let deadline = change.replacedDeadline, let store, deadline <= store.now {
+        if entry == nil { return }
+        shared[cache].counters.add(.expirations)
+        return tellLater(cache) { .init(.expired, change.key) }
+      }
       let isEvicted = entry?.state == .leaving
-      if !isEvicted { shared[cache].flights.invalidate(key: change.key) }
+      // What has been put meanwhile, and had to go, was newer than what a load brings.
+      shared[cache].flights.invalidate(key: change.key)
       shared[cache].counters.add(isEvicted ? .evictions : .removals)
-      shared[cache].events.send { .init(isEvicted ? .evicted : .removed, change.key) }
+      tellLater(cache) { .init(isEvicted ? .evicted : .removed, change.key) }
     case .invalidate:
       let prefix = [UInt8](copying: change.key)
       for (cache, own) in parts.prefixes.enumerated() where own.starts(with: prefix) || prefix.starts(with: own) {
         shared[cache].flights.invalidate(prefix: prefix)
-        shared[cache].events.send { .init(.invalidated, change.key) }
+        tellLater(cache) { .init(.invalidated, change.key) }
         // Of a part of a cache, which entries that were is found out when they are to go.
         if own.starts(with: prefix) { state.value.removeAll(of: cache) } else { state.value.doubt() }
       }
     }
   }
 
-  public func endCommit(_ sequence: UInt64) { state.unlock() }
+  /// When it is visible.
+  private func tellLater(_ cache: Int, _ event: () -> CacheEvents.Event) {
+    if shared[cache].events.isWanted { told.withLock { $0.append((cache, event())) } }
+  }
+
+  public func endCommit(_ sequence: UInt64) {
+    state.unlock()
+    if !shared.contains(where: \.events.isWanted) { return }
+    // In their order: who commits next waits for this one.
+    let events = told.withLock { told in
+      defer { told = [] }
+      return told
+    }
+    for (cache, event) in events { shared[cache].events.send { event } }
+  }
 
   /// Only of stores that are read-only.
   public func reset() {}

@@ -41,8 +41,8 @@ struct EntryFields: Sendable {
       let place = cursor.place
       switch (cursor.name, cursor.kind) {
       case (Self.codec, .string): codec = place
-      case (Self.written, .date) where place.count == 8: written = Self.integer(attributes, place)
-      case (Self.end, .date) where place.count == 8: end = Self.integer(attributes, place)
+      case (Self.written, .date) where place.count == 8: written = Self.time(attributes, place)
+      case (Self.end, .date) where place.count == 8: end = Self.time(attributes, place)
       case (Self.cost, .real) where place.count == 8:
         cost = Self.cost(EncodedAttributes.real(attributes.bytes.extracting(place)))
       case (Self.pinned, .integer) where place.count == 8: isPinned = Self.integer(attributes, place) == 1
@@ -54,6 +54,11 @@ struct EntryFields: Sendable {
 
   private static func integer(_ attributes: borrowing EncodedAttributes, _ place: Range<Int>) -> Int64 {
     EncodedAttributes.integer(attributes.bytes.extracting(place))
+  }
+
+  /// Whatever stands there, times can be subtracted.
+  private static func time(_ attributes: borrowing EncodedAttributes, _ place: Range<Int>) -> Int64 {
+    max(0, integer(attributes, place))
   }
 
   /// As policies take them.

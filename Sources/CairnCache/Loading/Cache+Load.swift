@@ -53,6 +53,9 @@ extension Cache {
       return try await join(storeKey, knowsNone: knowsNone, load)
     } catch {
       guard !(error is CancellationError), let old = oldValue(storeKey) else { throw error }
+      // A hit after all.
+      counters.add(.misses, -1)
+      counters.add(.hits)
       counters.add(.staleHits)
       return old
     }
@@ -114,7 +117,7 @@ extension Cache {
     }
     if let value = outcome as? Value { return value }
     // Of who uses this cache with other values: nothing that could be core.shared.
-    var context = LoadContext<Value>(old: nil)
+    var context = LoadContext<Value>()
     return try await load(&context)
   }
 
@@ -132,7 +135,7 @@ extension Cache {
       old = try codec.decode(entry.value)
       more = EntryExtras(entry)
     }
-    var context = LoadContext<Value>(old: nil)
+    var context = LoadContext<Value>()
     if case .value(let found) = look, let old, let more {
       // Somebody has put it since it was looked for.
       if found.isGood && !flight.isRefresh {
@@ -140,7 +143,9 @@ extension Cache {
         flight.finish(.success(old))
         return
       }
-      if found.isFresh { context = LoadContext(old: CacheEntry(old, found, more, at: store.now, hits: 0)) }
+      if found.isFresh {
+        context = LoadContext(old: CacheEntry(old, found, more, at: store.now, hits: 0), sources: more.sources)
+      }
     }
     let timer = timer(of: flight)
     let start = ContinuousClock.now
@@ -190,10 +195,15 @@ extension Cache {
     var gone: [Caches.Gone] = []
     defer { core.caches.hook(gone) }
     do {
+      if value == nil && options.lives.negative == nil {
+        // Nothing is kept of that, what there was neither.
+        if let version = look.version { try store.remove(flight.key, ifVersion: version) }
+        return
+      }
       let entry = try newEntry(value, context, flight)
       let put = try core.caches.storing.withLock { _ -> CachePut? in
         guard let entry, !flight.isInvalidated else { return nil }
-        let put = try core.put(entry, for: flight.key, .version(look.version), &gone)
+        let put = try replace(with: entry, flight, look, &gone)
         // Somebody who does not go by way of the cache has removed it meanwhile: that stands.
         guard flight.isInvalidated, case .stored(let version)? = put else { return put }
         try store.remove(flight.key, ifVersion: version, cause: .invalidated(by: core.shared.name))
@@ -213,6 +223,18 @@ extension Cache {
     }
   }
 
+  /// In place of what there was when the load began.
+  private func replace(
+    with entry: NewEntry, _ flight: Flight, _ look: CacheLook, _ gone: inout [Caches.Gone]
+  ) throws(StoreError) -> CachePut? {
+    // A record that cannot be read has no version that could be asked for.
+    if case .damaged = look { return try core.put(entry, for: flight.key, .none, &gone) }
+    if let put = try core.put(entry, for: flight.key, .version(look.version), &gone) { return put }
+    // It may just have come to its end: whoever has removed it would have said so.
+    guard look.version != nil, !flight.isInvalidated, try store.version(of: flight.key) == nil else { return nil }
+    return try core.put(entry, for: flight.key, .version(nil), &gone)
+  }
+
   /// `nil`: it is of before something that has happened since.
   private func newEntry(_ value: Value?, _ context: LoadContext<Value>, _ flight: Flight) throws -> NewEntry? {
     var sources = context.sources
@@ -221,7 +243,6 @@ extension Cache {
       sources = sources.merging(tags)
     }
     let negative = options.lives.negative
-    if value == nil && negative == nil { return nil }
     let life =
       value == nil && context.life == .standard ? negative.map { CacheLife.after($0) } ?? .standard : context.life
     let bytes = try value.map { try codec.encode($0, flight.key.count) } ?? []

@@ -167,12 +167,16 @@ final class Flight: Sendable {
 /// The loads of a cache that are under way.
 final class Flights: Sendable {
   private struct State {
+    /// Those that others can join.
     var flying: [[UInt8]: Flight] = [:]
+    /// Those whose results would be kept, joined or not.
+    var kept: [[UInt8]: [Flight]] = [:]
     /// Keys whose load has failed, and until when no other is to be begun for those that have an old value.
     var failed: [[UInt8]: Int64] = [:]
   }
 
   private let state = Guarded(State())
+  /// Of those whose results would be kept.
   private let count = Atomic(0)
 
   private static let failedMax = 10_000
@@ -185,7 +189,7 @@ final class Flights: Sendable {
       if let flight = state.flying[key], let place = try flight.join() { return (flight, place, false) }
       let flight = make()
       guard let place = try flight.join() else { preconditionFailure("a new flight can be joined") }
-      if state.flying.updateValue(flight, forKey: key) == nil { count.add(1, ordering: .sequentiallyConsistent) }
+      add(flight, &state)
       return (flight, place, true)
     }
   }
@@ -195,17 +199,30 @@ final class Flights: Sendable {
     state.withLock { state in
       if state.flying[key]?.isOver == false || state.failed[key] ?? .min > now { return nil }
       let flight = make()
-      if state.flying.updateValue(flight, forKey: key) == nil { count.add(1, ordering: .sequentiallyConsistent) }
+      add(flight, &state)
       return flight
     }
   }
 
+  private func add(_ flight: Flight, _ state: inout State) {
+    state.flying[flight.key] = flight
+    state.kept[flight.key, default: []].append(flight)
+    count.add(1, ordering: .sequentiallyConsistent)
+  }
+
+  /// Its result is there, or will not be kept.
   func remove(_ flight: Flight) {
     state.withLock { state in
-      guard state.flying[flight.key] === flight else { return }
-      state.flying[flight.key] = nil
-      count.subtract(1, ordering: .sequentiallyConsistent)
+      if state.flying[flight.key] === flight { state.flying[flight.key] = nil }
+      let others = state.kept[flight.key]?.filter { $0 !== flight } ?? []
+      count.subtract((state.kept[flight.key]?.count ?? 0) - others.count, ordering: .sequentiallyConsistent)
+      state.kept[flight.key] = others.isEmpty ? nil : others
     }
+  }
+
+  /// Whether a key is being loaded.
+  func isFlying(_ key: [UInt8]) -> Bool {
+    count.load(ordering: .sequentiallyConsistent) > 0 && state.withLock { $0.kept[key] != nil }
   }
 
   /// Whether no load is to be begun for a key yet.
@@ -224,14 +241,28 @@ final class Flights: Sendable {
 
   func invalidate(key: RawSpan) {
     if count.load(ordering: .sequentiallyConsistent) == 0 { return }
-    let key = [UInt8](copying: key)
-    state.withLock { $0.flying[key]?.invalidate() }
+    invalidate([UInt8](copying: key)[...]) { $0 == $1 }
   }
 
   func invalidate(prefix: [UInt8]) {
     if count.load(ordering: .sequentiallyConsistent) == 0 { return }
+    invalidate(prefix[...]) { $0.starts(with: $1) }
+  }
+
+  /// Their results are not kept, and who comes from now on does not get them.
+  private func invalidate(
+    _ bytes: ArraySlice<UInt8>, _ isConcerned: (_ key: ArraySlice<UInt8>, ArraySlice<UInt8>) -> Bool
+  ) {
     state.withLock { state in
-      for (key, flight) in state.flying where key.starts(with: prefix) { flight.invalidate() }
+      for (key, flights) in state.kept where isConcerned(key[...], bytes) {
+        for flight in flights { flight.invalidate() }
+        count.subtract(flights.count, ordering: .sequentiallyConsistent)
+        (state.kept[key], state.flying[key]) = (nil, nil)
+      }
     }
   }
+
+  /// Something has been invalidated, and nobody knows yet which results are concerned: who comes from now on waits for
+  /// none of them.
+  func close() { state.withLock { $0.flying = [:] } }
 }

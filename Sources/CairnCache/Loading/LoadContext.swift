@@ -16,9 +16,12 @@ public struct LoadContext<Value: Sendable>: Sendable {
   public var attributes: Attributes = [:]
   public var isPinned = false
 
-  init(old: CacheEntry<Value>?) { self.old = old }
+  private let oldSources: Sources
 
-  /// The value that there is, which has not changed: it is good for another life, with its tags, cost and attributes.
+  init(old: CacheEntry<Value>? = nil, sources: Sources = Sources()) { (self.old, oldSources) = (old, sources) }
+
+  /// The value that there is, which has not changed: it is good for another life, with its tags, sources, cost and
+  /// attributes.
   ///
   /// ```swift
   /// if answer.status == 304 { return try context.unchanged() }
@@ -28,6 +31,7 @@ public struct LoadContext<Value: Sendable>: Sendable {
   public mutating func unchanged() throws(CacheError) -> Value {
     guard let old else { throw .nothingToKeep }
     (cost, tags, attributes, isPinned) = (old.cost, old.tags, old.attributes, old.isPinned)
+    sources = oldSources
     return old.value
   }
 }

@@ -70,6 +70,8 @@ extension Cache {
 /// What there is of a key.
 enum CacheLook {
   case absent
+  /// It cannot be read.
+  case damaged
   /// Something is there that is of no use.
   case useless(version: UInt64)
   /// It is known that there is none.
@@ -78,7 +80,7 @@ enum CacheLook {
 
   var version: UInt64? {
     switch self {
-    case .absent: nil
+    case .absent, .damaged: nil
     case .useless(let version), .negative(let version, _): version
     case .value(let found): found.version
     }
@@ -100,11 +102,15 @@ struct FoundEntry {
 /// What few ask for.
 struct EntryExtras {
   let tags: [String]
+  /// Without tags.
+  let sources: Sources
   let attributes: Attributes
 
   init(_ entry: EntryView) {
     tags = Sources.tags(in: entry.attributes)
-    attributes = Attributes(entry.attributes).withoutCaches
+    sources = Sources(withoutTags: entry.attributes)
+    // They are unchecked here.
+    attributes = Attributes(content: [UInt8](copying: entry.attributes.bytes)).withoutCaches
   }
 }
 
@@ -129,7 +135,7 @@ extension CacheCore {
       return true
     case .value: counters.add(.staleMisses)
     case .negative(_, isGood: true): counters.add(.negativeHits)
-    case .negative, .absent, .useless: break
+    case .negative, .absent, .damaged, .useless: break
     }
     counters.add(.misses)
     return false
@@ -170,7 +176,7 @@ extension CacheCore {
         shared.counters.add(.failedMisses)
         shared.events.send { .init(.failed("\(error)"), key) }
       }
-      return .absent
+      return error.code == .damaged ? .damaged : .absent
     }
     return look
   }

@@ -32,7 +32,10 @@ extension Cache {
   /// - Throws: as ``CairnIndex/Cairn/Store/invalidate(tag:durability:)``.
   public func invalidate(tag: String) throws(StoreError) {
     try core.caches.storing.withLock { _ throws(StoreError) in
+      for cache in core.caches.shared { cache.flights.close() }
       _ = try store.invalidate(tag: tag, durability: core.shared.options.durability)
+      // Those that have begun meanwhile.
+      for cache in core.caches.shared { cache.flights.close() }
     }
   }
 }

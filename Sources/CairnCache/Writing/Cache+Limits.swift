@@ -27,7 +27,8 @@ extension Cache {
   /// - Complexity: a remove for each, some hundreds in one commit.
   @discardableResult
   public func trim(entries: Int = .max, bytes: Int = .max, cost: Double = .infinity) throws(StoreError) -> Int {
-    try evict(nil, to: CacheLimits(entries: entries, bytes: bytes, cost: cost))
+    core.caches.maintain(store)
+    return try evict(nil, to: CacheLimits(entries: entries, bytes: bytes, cost: cost))
   }
 
   /// The same in the order of another policy, such as ``EvictionPolicy/largestFirst``, which is told of all entries for
@@ -36,32 +37,32 @@ extension Cache {
   public func evict(
     _ policy: any EvictionPolicy, toEntries entries: Int = .max, bytes: Int = .max, cost: Double = .infinity
   ) throws(StoreError) -> Int {
-    try evict(policy, to: CacheLimits(entries: entries, bytes: bytes, cost: cost))
+    core.caches.maintain(store)
+    let order = core.caches.state.withLock { $0.slots(of: core.shared.number, by: policy) }
+    return try evict(order, to: CacheLimits(entries: entries, bytes: bytes, cost: cost))
   }
 
-  /// Makes those go that were put longer ago than that. Returns how many went.
+  /// Makes those go that were put longer ago than that, but for pinned ones. Returns how many went.
   ///
   /// - Throws: as ``Cairn/Store/forEach(_:)``.
   /// - Complexity: all of the store, without values.
   @discardableResult
   public func trim(olderThan age: Duration) throws -> Int {
-    let limit = store.now.adding(-age.milliseconds)
-    var old: [(key: [UInt8], version: UInt64)] = []
+    let limit = store.now - max(0, age.milliseconds)
+    var old: [UInt64] = []
     try store.forEachWithoutValue { entry in
-      if entry.key.begins(with: core.shared.prefix), EntryFields(entry.attributes).written ?? .min < limit {
-        old.append(([UInt8](copying: entry.key), entry.version))
+      if entry.key.begins(with: prefix), EntryFields(entry.attributes).written ?? 0 < limit {
+        old.append(store.hash(of: entry.key))
       }
       return true
     }
-    var count = 0
-    for (key, version) in old where try store.remove(key, ifVersion: version, cause: .evicted) { count += 1 }
-    return count
+    let order = core.caches.state.withLock { $0.slots(of: old) }
+    return try evict(order, to: CacheLimits(entries: 0))
   }
 
-  private func evict(_ policy: (any EvictionPolicy)?, to limits: CacheLimits) throws(StoreError) -> Int {
-    core.caches.maintain(store)
-    var order = policy.map { policy in core.caches.state.withLock { $0.slots(of: core.shared.number, by: policy) } }
-    var count = 0
+  /// - Parameter order: of slots and hashes, the first to go last; `nil`: as the cache's policy has it.
+  private func evict(_ order: [(slot: UInt32, hash: UInt64)]?, to limits: CacheLimits) throws(StoreError) -> Int {
+    var (order, count) = (order, 0)
     while true {
       let victims = core.caches.state.withLock { state in
         state.giveUp(of: core.shared.number, to: limits, &order, atMost: Caches.victimsAtOnce)

@@ -87,14 +87,14 @@ extension CacheCore {
     let hash = key.withBytes { store.hash(of: $0) }
     let now = store.now
     let (end, deadline) = lives.ends(entry.life, now: now, random: Self.mixed(hash ^ UInt64(bitPattern: now)))
-    if end ?? .max <= now { return refuse(.expired, key) }
+    if end ?? .max <= now { return refuse(.expired, key, condition) }
     let saysEnd = end != deadline || lives.afterAccess != nil
     let fields = EntryFields(written: now, end: saysEnd ? end : nil, cost: entry.cost, isPinned: entry.isPinned)
     let items = try items(entry, fields, key, now)
     let byteCount = Store.recordByteCount(
       keyByteCount: key.count, valueByteCount: entry.bytes.count, items: items, hasDeadline: deadline != nil)
     if let limit = caches.entryBytesMax(shared), byteCount > limit {
-      return refuse(.tooLarge(bytes: byteCount, limit: limit), key)
+      return refuse(.tooLarge(bytes: byteCount, limit: limit), key, condition)
     }
     let put = RoomedPut(
       bytes: entry.bytes, key: key, hash: hash, items: items,
@@ -137,8 +137,8 @@ extension CacheCore {
       reservation = try caches.reserve(put.amount, hash: put.hash, in: shared.number, store, &gone)
     } catch {
       switch error {
-      case .noRoom: return refuse(.noRoom, put.key)
-      case .notAdmitted: return refuse(.notAdmitted, put.key)
+      case .noRoom: return refuse(.noRoom, put.key, condition)
+      case .notAdmitted: return refuse(.notAdmitted, put.key, condition)
       case .store(let error): throw error
       }
     }
@@ -168,8 +168,13 @@ extension CacheCore {
     }
     let going = try caches.found(victims, store)
     if going.isEmpty { return try self.put(put, ifVersion: nil) }
+    let byteCount = put.amount.bytes + going.reduce(0) { $0 + $1.key.count + Self.removeBytes }
+    if byteCount > Store.Limits.batchBytes {
+      try caches.remove(victims, store, &gone)
+      return try self.put(put, ifVersion: nil)
+    }
     var batch = store.makeBatch()
-    batch.reserve(put.amount.bytes + going.reduce(0) { $0 + $1.key.count + Self.removeBytes })
+    batch.reserve(byteCount)
     for one in going { try batch.removeEvicted(one.key) }
     try batch.put(
       put.bytes, for: put.key, items: put.items, deadline: put.deadline, compression: options.compression)
@@ -188,7 +193,9 @@ extension CacheCore {
   }
 
   /// Counts and tells; removes what the key had.
-  func refuse(_ refusal: CachePut.Refusal, _ key: [UInt8]?) -> CachePut {
+  ///
+  /// - Parameter condition: what the key must have for that.
+  func refuse(_ refusal: CachePut.Refusal, _ key: [UInt8]?, _ condition: Condition = .none) -> CachePut {
     switch refusal {
     case .tooLarge, .noRoom, .expired, .notEncoded, .noKey: shared.counters.add(.refusedPuts)
     case .notAdmitted: shared.counters.add(.unadmittedPuts)
@@ -196,7 +203,15 @@ extension CacheCore {
       shared.counters.add(.failedPuts)
       shared.events.send { .init(.failed("\(error)"), key ?? []) }
     }
-    if let key { _ = try? store.remove(key) }
+    guard let key else { return .refused(refusal) }
+    switch condition {
+    case .none:
+      // What loads have begun to bring is no better.
+      key.withBytes { shared.flights.invalidate(key: $0) }
+      _ = try? store.remove(key)
+    case .version(let version?): _ = try? store.remove(key, ifVersion: version)
+    case .version(nil): break
+    }
     return .refused(refusal)
   }
 
@@ -218,9 +233,11 @@ extension CacheCore {
     let wanted = min(
       lives.accessDeadline(afterAccess, now: store.now),
       end.map { $0.adding(longer.milliseconds) } ?? .max)
-    if wanted.subtractingReportingOverflow(deadline).partialValue < afterAccess.milliseconds / CacheLives.accessSteps {
+    if wanted.subtractingReportingOverflow(deadline).partialValue < CacheLives.accessStep(afterAccess) {
       return
     }
+    // A load that is under way brings another one, for this version.
+    if shared.flights.isFlying(key) { return }
     guard let entry = try? store.entry(for: key), entry.version == version else { return }
     _ = try? store.put(
       entry.value, for: key, attributes: entry.attributes, ifVersion: entry.version, expires: .at(milliseconds: wanted),

@@ -29,12 +29,11 @@ extension CacheLives {
 
   /// A tenth longer: what is read meanwhile need not be put again for that.
   func accessDeadline(_ afterAccess: Duration, now: Int64) -> Int64 {
-    let life = afterAccess.milliseconds
-    return now.adding(life).adding(life / Self.accessSteps)
+    now.adding(afterAccess.milliseconds).adding(Self.accessStep(afterAccess))
   }
 
-  /// Of a life, whoever reads moves its end by this part of it at least.
-  static let accessSteps: Int64 = 10
+  /// Whoever reads moves the end of such a life by so much at least.
+  static func accessStep(_ afterAccess: Duration) -> Int64 { max(1, afterAccess.milliseconds / 10) }
 
   private func shortened(_ life: Duration, _ random: UInt64) -> Int64 {
     let milliseconds = life.milliseconds

@@ -76,6 +76,16 @@ public struct Sources: Sendable, Equatable {
     .tags(Attributes.Tags(versions.map { "\(String(decoding: $0.key, as: UTF8.self))@\($0.value)" }))
   }
 
+  /// What an entry was made from, but for tags.
+  package init(withoutTags attributes: borrowing EncodedAttributes) {
+    guard !attributes.isEmpty, let found = Self.attributeName.withBytes({ attributes.find($0) }), found.kind == .tags
+    else { return }
+    EncodedAttributes.forEachTag(in: attributes.bytes.extracting(found.place)) { bytes in
+      guard let tag = Tag(bytes), !tag.key.starts(with: Self.tagPrefix.utf8) else { return }
+      versions[tag.key] = tag.version
+    }
+  }
+
   /// The names of the tags that an entry has, in order: see ``Cairn/Store/sources(tags:)``.
   package static func tags(in attributes: borrowing EncodedAttributes) -> [String] {
     guard !attributes.isEmpty, let found = attributeName.withBytes({ attributes.find($0) }), found.kind == .tags else {
