@@ -127,8 +127,9 @@ let package = Package(
     .executableTarget(
       name: "cairn-planted", dependencies: ["CairnPlanted"], path: "Tests/cairn-planted", swiftSettings: settings),
     .executableTarget(
-      name: "cairn-readme", dependencies: ["Cairn", "CairnAttributes", "CairnIndex"], path: "Tests/cairn-readme",
-      swiftSettings: settings),
+      name: "cairn-readme",
+      dependencies: ["Cairn", "CairnAttributes", "CairnCache", "CairnCacheFoundation", "CairnIndex"],
+      path: "Tests/cairn-readme", swiftSettings: settings),
     .testTarget(
       name: "RepositoryTests", dependencies: ["CairnPlanted", "CairnTestSupport", "cairn-readme"],
       swiftSettings: settings),

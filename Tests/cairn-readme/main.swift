@@ -1,7 +1,10 @@
 // The examples of the README, word for word; a test compares the two, and runs this in an empty folder.
 import Cairn
 import CairnAttributes
+import CairnCache
+import CairnCacheFoundation
 import CairnIndex
+import Foundation
 
 func first() throws {
   let store = try Store.open(at: "cache")
@@ -148,6 +151,34 @@ func invalidate() throws {
   precondition(isEmpty, "nothing is left")
 }
 
+func render(_ path: String) async throws -> String { "<p>\(path)</p>" }
+
+func caches() async throws {
+  var options = CacheOptions(limits: CacheLimits(entries: 100_000))
+  options.lives = CacheLives(afterWrite: .seconds(600), staleIfError: .seconds(86_400))
+  var storeOptions = Store.Options()
+  storeOptions.spaceLimit = 200_000_000
+  storeOptions.views = [try Caches(["pages": options])]
+  let store = try Store.open(at: "web", options: storeOptions)
+  let pages: Cache<String, String> = try store.cache("pages", codec: .text)
+
+  pages.put("<p>Hello</p>", for: "/index", cost: 3, tags: ["layout"])
+  let page = pages.value(for: "/index")
+  let other = try await pages.value(for: "/other") { context in
+    context.tags = ["layout"]
+    return try await render("/other")
+  }
+  try pages.invalidate(tag: "layout")
+  precondition(page == "<p>Hello</p>" && other == "<p>/other</p>" && pages.value(for: "/index") == nil, "a cache")
+}
+
+func dictionary() throws {
+  let (folder, image) = (URL(fileURLWithPath: "."), Array("a cat".utf8))
+  let thumbnails = try PersistentCache<String, [UInt8]>("thumbnails", limit: .megabytes(200), in: folder)
+  thumbnails["cat.jpg"] = image
+  precondition(thumbnails["cat.jpg"] == image, "as it was put")
+}
+
 func goBack() throws {
   var options = Store.Options()
   options.keepVersions = 3
@@ -195,6 +226,8 @@ try attributes()
 try collections()
 try sources()
 try rules()
+try await caches()
+try dictionary()
 try invalidate()
 try goBack()
 try withStore(backUp)
