@@ -60,7 +60,7 @@ let package = Package(
     .executableTarget(
       name: "kvdump", dependencies: ["Cairn", "CairnArguments", "CairnIndex", "CairnInspect"], exclude: ["kvdump.1"],
       swiftSettings: settings),
-    .executableTarget(name: "cairn-demo", dependencies: ["Cairn"], swiftSettings: settings),
+    .executableTarget(name: "cairn-demo", dependencies: ["Cairn", "CairnCache"], swiftSettings: settings),
     .target(name: "CAllocations", path: "Tests/CAllocations"),
     .target(name: "CairnTestSupport", dependencies: ["Cairn"], path: "Tests/CairnTestSupport", swiftSettings: settings),
     .target(name: "CShortTransfers", path: "Tests/CShortTransfers"),

@@ -1,4 +1,5 @@
 internal import Cairn
+internal import CairnCache
 internal import Glibc
 
 /// One walk over all files: results that the store has for files that are still the same are taken from it.
@@ -11,34 +12,42 @@ struct Pass {
 }
 
 struct Analysis {
-  let store: Store
+  /// Keys are paths; values are readable text: what was found out.
+  let files: FileCache<String>
 
-  /// Keys are paths; values are readable text: the file's identity, then what was found out.
-  func run(_ files: [FoundFile], _ progress: Progress) throws -> Pass {
+  var store: Store { files.cache.store }
+
+  /// Opens a store with a cache for results.
+  static func open(at path: String) throws -> Analysis {
+    var options = Store.Options()
+    options.views = [try Caches(["files": CacheOptions()])]
+    let store = try Store.open(at: path, options: options)
+    return Analysis(files: FileCache(try store.cache("files", codec: .text)))
+  }
+
+  func run(_ found: [FoundFile], _ progress: Progress) throws -> Pass {
     var pass = Pass()
     let start = now()
-    for (number, file) in files.enumerated() {
-      progress.show(number, of: files.count)
-      // The identity is taken before the file is read: if it changes meanwhile, the result is for the old one.
-      guard let identity = Files.identity(file.path) else {
+    for (number, file) in found.enumerated() {
+      progress.show(number, of: found.count)
+      var bytesRead: Int?
+      do {
+        _ = try files.value(
+          for: file.path,
+          reading: { content in
+            bytesRead = content.count
+            return FileFacts(content).text
+          })
+      } catch is FileCacheError {
         pass.unreadable += 1
         continue
       }
-      let prefix = identity.text + " "
-      let isKnown = try store.withValue(for: file.path) { value in
-        unsafe value.withUnsafeBytes { unsafe $0.starts(with: prefix.utf8) }
-      }
-      if isKnown == true {
+      if let bytesRead {
+        pass.misses += 1
+        pass.bytesRead += bytesRead
+      } else {
         pass.hits += 1
-        continue
       }
-      guard let content = Files.read(file.path) else {
-        pass.unreadable += 1
-        continue
-      }
-      try store.put(prefix + FileFacts(content).text, for: file.path)
-      pass.misses += 1
-      pass.bytesRead += content.count
     }
     progress.clear()
     pass.nanoseconds = now() - start
@@ -46,19 +55,20 @@ struct Analysis {
   }
 
   /// Times single lookups of random keys. Returns nanoseconds, sorted; reading the clock is in them.
-  func latencies(_ files: [FoundFile], count: Int) throws -> [UInt32] {
+  func latencies(_ found: [FoundFile], count: Int) throws -> [UInt32] {
+    let keys = try found.map { try files.cache.storeKey($0.path) }
     var times: [UInt32] = []
     times.reserveCapacity(count)
     var random = SystemRandomNumberGenerator()
-    var found = 0
+    var isThere = 0
     for _ in 0..<count {
-      let key = files[Int(random.next(upperBound: UInt(files.count)))].path
+      let key = keys[Int(random.next(upperBound: UInt(keys.count)))]
       let start = now()
       let length = try store.withValue(for: key) { $0.byteCount }
       times.append(UInt32(clamping: now() - start))
-      if length != nil { found += 1 }
+      if length != nil { isThere += 1 }
     }
-    guard found > 0 else { return [] }
+    guard isThere > 0 else { return [] }
     return times.sorted()
   }
 }

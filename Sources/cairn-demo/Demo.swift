@@ -1,4 +1,5 @@
 internal import Cairn
+internal import CairnCache
 internal import Glibc
 
 struct Demo {
@@ -26,23 +27,24 @@ struct Demo {
   /// Returns whether all went as it should.
   func run() throws -> Bool {
     var files = Files.all(below: folder).filter { unsafe access($0.path, R_OK) == 0 }
-    guard let first = files.first(where: { $0.identity.size > 0 }) ?? files.first else {
+    guard let first = files.first(where: { $0.byteCount > 0 }) ?? files.first else {
       printError("there are no files to read in \(folder)")
       return false
     }
     // One file of the set is a copy, so that touching it changes nothing of yours.
     let sample = home + "/sample"
-    guard let content = Files.read(first.path), Files.write(content, to: sample), let identity = Files.identity(sample)
-    else {
+    guard let content = Files.read(first.path), Files.write(content, to: sample) else {
       printError("cannot copy \(first.path) to \(sample)")
       return false
     }
-    files.append(FoundFile(path: sample, identity: identity))
-    let store = try Store.open(at: storePath)
-    let passed = try passes(files, Analysis(store: store), sample)
-    try lookups(files, Analysis(store: store))
-    try store.close()
-    let input = files.reduce(0) { $0 + $1.identity.size }
+    files.append(FoundFile(path: sample, byteCount: content.count))
+    let analysis = try Analysis.open(at: storePath)
+    let passed = try passes(files, analysis, sample)
+    try check(analysis)
+    try lookups(files, analysis)
+    let firstKey = String(decoding: try analysis.files.cache.storeKey(first.path), as: UTF8.self)
+    try analysis.store.close()
+    let input = files.reduce(0) { $0 + $1.byteCount }
     let disk = Files.byteCount(below: storePath)
     print("\nOn disk: \(grouped(disk)) bytes for \(grouped(input)) bytes of input")
     print("\nA look inside:")
@@ -51,7 +53,7 @@ struct Demo {
       let rest = words.count > 1 ? " " + words[1] : ""
       print("  .build/release/kvdump \(words[0]) \(quoted(storePath))\(rest)")
     }
-    print("  .build/release/kvdump get \(quoted(storePath)) \(quoted(first.path))")
+    print("  .build/release/kvdump get \(quoted(storePath)) \(quoted(firstKey))")
     print("\nA child process writes to another store and is killed (SIGKILL) in the middle:")
     return try KillDemo.run(home + "/killed") && passed
   }
@@ -78,6 +80,15 @@ struct Demo {
     let ratio = Int((Double(cold.nanoseconds) / Double(max(warm.nanoseconds, 1)) * 10).rounded())
     print("\n  The warm pass took 1/\(ratio / 10).\(ratio % 10) of the time of the cold one.")
     return warm.misses == 0 && touched.misses == 1
+  }
+
+  private func check(_ analysis: Analysis) throws {
+    let start = now()
+    let check = try analysis.files.check(below: folder)
+    let time = milliseconds(now() - start)
+    print(
+      "  All files checked, one system call each: \(grouped(check.unchanged.count)) unchanged, "
+        + "\(grouped(check.changed.count)) changed, \(grouped(check.vanished.count)) vanished, in \(time).")
   }
 
   private func lookups(_ files: [FoundFile], _ analysis: Analysis) throws {

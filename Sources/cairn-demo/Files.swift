@@ -1,34 +1,12 @@
 internal import Cairn
 internal import Glibc
 
-/// What tells whether a file is still the one that was analysed.
-struct FileIdentity: Equatable {
-  let modified: Int
-  let size: Int
-  let inode: UInt64
-
-  init(_ status: stat) {
-    modified = Int(status.st_mtim.tv_sec) * 1_000_000_000 + Int(status.st_mtim.tv_nsec)
-    size = Int(status.st_size)
-    inode = UInt64(status.st_ino)
-  }
-
-  var text: String { "mtime=\(modified) size=\(size) inode=\(inode)" }
-}
-
 struct FoundFile {
   let path: String
-  let identity: FileIdentity
+  let byteCount: Int
 }
 
 enum Files {
-  /// The identity of a regular file; `nil` for anything else. Links are not followed.
-  static func identity(_ path: String) -> FileIdentity? {
-    var status = stat()
-    guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-    return FileIdentity(status)
-  }
-
   static func isDirectory(_ path: String) -> Bool {
     var status = stat()
     return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
@@ -52,7 +30,7 @@ enum Files {
         if status.st_mode & S_IFMT == S_IFDIR {
           folders.append(path)
         } else if status.st_mode & S_IFMT == S_IFREG {
-          found.append(FoundFile(path: path, identity: FileIdentity(status)))
+          found.append(FoundFile(path: path, byteCount: Int(status.st_size)))
         }
       }
     }
@@ -84,7 +62,7 @@ enum Files {
   /// Sets the time of change to now.
   static func touch(_ path: String) -> Bool { unsafe utimensat(AT_FDCWD, path, nil, 0) == 0 }
 
-  static func byteCount(below folder: String) -> Int { all(below: folder).reduce(0) { $0 + $1.identity.size } }
+  static func byteCount(below folder: String) -> Int { all(below: folder).reduce(0) { $0 + $1.byteCount } }
 
   static func remove(_ path: String) {
     if unsafe unlink(path) == 0 { return }
