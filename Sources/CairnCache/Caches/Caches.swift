@@ -16,7 +16,7 @@ internal import Synchronization
 /// The entries of a cache are those whose keys begin with its name and a colon, whoever has put them; so all that a
 /// store can do is there for them, too: keys in order, attributes, invalidation by prefix.
 ///
-/// What goes first is decided in memory (40 to 100 bytes an entry, by policy), by what has been read and put; a read
+/// What goes first is decided in memory (60 to 110 bytes an entry, by policy), by what has been read and put; a read
 /// writes nothing to the log. Every minute, beside the store's checkpoints, and when it is closed, that is kept in a
 /// file: after a crash, at most the last minute of it is lost, and of what was put in that minute only the order of
 /// reads. Without such a file, the order is that in which entries were put, and opening reads all of them.
