@@ -36,6 +36,11 @@ final class CacheEvents: Sendable {
   private let numbers = Atomic(0)
   private let count = Atomic(0)
   private let counters: CacheCounters
+  /// Of all caches.
+  private static let allCount = Atomic(0)
+
+  /// Whether anybody is to be told of anything.
+  static var areWanted: Bool { allCount.load(ordering: .relaxed) > 0 }
 
   init(prefix: [UInt8], _ counters: CacheCounters) { (self.prefix, self.counters) = (prefix, counters) }
 
@@ -53,9 +58,11 @@ final class CacheEvents: Sendable {
     return AsyncStream(bufferingPolicy: .bufferingNewest(Self.waitingMax)) { continuation in
       listeners.withLock { $0[number] = continuation }
       count.add(1, ordering: .relaxed)
+      Self.allCount.add(1, ordering: .relaxed)
       continuation.onTermination = { [weak self] _ in
         guard let self, self.listeners.withLock({ $0.removeValue(forKey: number) }) != nil else { return }
         self.count.subtract(1, ordering: .relaxed)
+        Self.allCount.subtract(1, ordering: .relaxed)
       }
     }
   }

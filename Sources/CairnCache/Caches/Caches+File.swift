@@ -86,7 +86,10 @@ extension Caches {
     // Limits may be others than they were. What cannot be removed now stays until something is put.
     for cache in shared {
       var gone: [Gone] = []
-      guard let reservation = try? reserve(CacheAmount(), hash: nil, in: cache.number, store, &gone) else { continue }
+      guard
+        let reservation = try? reserve(
+          CacheAmount(), hash: nil, in: cache.number, at: store.now, store, &gone)
+      else { continue }
       do throws(StoreError) { try remove(reservation.victims, store, &gone) } catch { giveBack(reservation.victims) }
       release(reservation, in: cache.number)
       hook(gone)

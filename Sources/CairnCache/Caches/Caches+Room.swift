@@ -1,5 +1,6 @@
 internal import Cairn
 internal import CairnIndex
+internal import Synchronization
 
 /// What goes so that others have room.
 extension Caches {
@@ -27,13 +28,13 @@ extension Caches {
   /// - Parameter hash: of its key; `nil`: of none that is there.
   /// - Returns: with those that have to go in the same commit.
   func reserve(
-    _ amount: CacheAmount, hash: UInt64?, in cache: Int, _ store: Store, _ gone: inout [Gone]
+    _ amount: CacheAmount, hash: UInt64?, in cache: Int, at now: Int64, _ store: Store, _ gone: inout [Gone]
   ) throws(Refusal) -> CacheState.Reservation {
     var isNew = true
     while true {
       var expired: [TrackedEntry] = []
       let room = state.withLock { state -> CacheState.Room? in
-        tidy(&state, store) { expired.append($0) }
+        tidy(&state, store, at: now) { expired.append($0) }
         if isNew, let hash, !state.admits(hash, amount.bytes, to: cache) { return nil }
         return state.makeRoom(for: amount, hash: hash, in: cache, atMost: Self.victimsAtOnce)
       }
@@ -66,9 +67,11 @@ extension Caches {
   }
 
   /// With the lock: what reads have noted, what has expired, what may be gone.
-  private func tidy(_ state: inout CacheState, _ store: Store, _ expired: (TrackedEntry) -> Void) {
+  private func tidy(
+    _ state: inout CacheState, _ store: Store, at now: Int64, _ expired: (TrackedEntry) -> Void
+  ) {
     takeNotes(&state)
-    state.expire(at: store.now, atMost: Self.expiredAtOnce, expired)
+    state.expire(at: now, atMost: Self.expiredAtOnce, expired)
     // No commit comes in between: it would have to have the lock.
     if state.hasDoubts { state.settleDoubts(Self.doubtedAtOnce) { store.mayHaveKey(hash: $0) } }
   }
@@ -90,10 +93,11 @@ extension Caches {
   /// Everything that puts do a bit of, now and then.
   func maintain(_ store: Store) {
     if !isTracking { return }
+    let now = store.now
     while true {
       var expired: [TrackedEntry] = []
       let isDone = state.withLock { state in
-        tidy(&state, store) { expired.append($0) }
+        tidy(&state, store, at: now) { expired.append($0) }
         return !state.hasDoubts
       }
       tell(expired, store)
@@ -158,7 +162,7 @@ extension Caches {
   /// The largest record that an entry may have.
   func entryBytesMax(_ cache: CacheShared) -> Int? {
     if !isTracking { return nil }
-    let all = [cache.options.limits.bytes, state.withLock { $0.budget }].compactMap(\.self).min()
-    return all.map { max(1, Int(min(Double($0) * cache.options.limits.valueShare, 1e18))) }
+    let bytes = min(cache.options.limits.bytes ?? .max, sharedBytes.load(ordering: .relaxed))
+    return bytes == .max ? nil : max(1, Int(min(Double(bytes) * cache.options.limits.valueShare, 1e18)))
   }
 }

@@ -34,6 +34,8 @@ public final class Caches: StoreView {
   let storing = Guarded(())
   let opened = Mutex(Opened())
   private let tracking = Atomic(false)
+  /// Bytes that they may hold together; `max`: as many as there are.
+  let sharedBytes = Atomic(Int.max)
   /// What has happened in the commit that is becoming visible.
   private let told = Guarded([(cache: Int, event: CacheEvents.Event)]())
 
@@ -87,6 +89,7 @@ public final class Caches: StoreView {
     }
     tracking.store(!store.isReadOnly, ordering: .relaxed)
     if !isTracking { return }
+    sharedBytes.store(budget(store) ?? .max, ordering: .relaxed)
     try restore(from: store)
     startKeeping()
   }
@@ -150,7 +153,7 @@ public final class Caches: StoreView {
 
   public func endCommit(_ sequence: UInt64) {
     state.unlock()
-    if !shared.contains(where: \.events.isWanted) { return }
+    if !CacheEvents.areWanted { return }
     // In their order: who commits next waits for this one.
     let events = told.withLock { told in
       defer { told = [] }

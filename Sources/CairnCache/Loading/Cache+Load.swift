@@ -225,7 +225,7 @@ extension Cache {
 
   /// In place of what there was when the load began.
   private func replace(
-    with entry: NewEntry, _ flight: Flight, _ look: CacheLook, _ gone: inout [Caches.Gone]
+    with entry: borrowing NewEntry, _ flight: Flight, _ look: CacheLook, _ gone: inout [Caches.Gone]
   ) throws(StoreError) -> CachePut? {
     // A record that cannot be read has no version that could be asked for.
     if case .damaged = look { return try core.put(entry, for: flight.key, .none, &gone) }

@@ -66,11 +66,10 @@ extension CacheCore {
     case version(UInt64?)
   }
 
-  func put(_ entry: NewEntry, tags: [String], for key: [UInt8]) -> CachePut {
+  func put(_ entry: consuming NewEntry, tags: [String], for key: [UInt8]) -> CachePut {
     var gone: [Caches.Gone] = []
     defer { if !gone.isEmpty { caches.hook(gone) } }
     do throws(StoreError) {
-      var entry = entry
       if !tags.isEmpty { entry.sources = try entry.sources.merging(store.sources(tags: tags)) }
       return try put(entry, for: key, .none, &gone) ?? .refused(.noRoom)
     } catch {
@@ -81,7 +80,7 @@ extension CacheCore {
   /// - Parameter gone: gets what had to go.
   /// - Returns: `nil` if the condition does not hold.
   func put(
-    _ entry: NewEntry, for key: [UInt8], _ condition: Condition, _ gone: inout [Caches.Gone]
+    _ entry: borrowing NewEntry, for key: [UInt8], _ condition: Condition, _ gone: inout [Caches.Gone]
   ) throws(StoreError) -> CachePut? {
     let lives = shared.options.lives
     let hash = key.withBytes { store.hash(of: $0) }
@@ -98,12 +97,12 @@ extension CacheCore {
     }
     let put = RoomedPut(
       bytes: entry.bytes, key: key, hash: hash, items: items,
-      amount: CacheAmount(entries: 1, bytes: byteCount, cost: fields.cost), deadline: deadline)
+      amount: CacheAmount(entries: 1, bytes: byteCount, cost: fields.cost), now: now, deadline: deadline)
     return try self.put(put, condition, &gone)
   }
 
   private func items(
-    _ entry: NewEntry, _ fields: EntryFields, _ key: [UInt8], _ now: Int64
+    _ entry: borrowing NewEntry, _ fields: EntryFields, _ key: [UInt8], _ now: Int64
   ) throws(StoreError) -> [UInt8] {
     if fields.isPlain && entry.attributes.isEmpty && entry.sources.isEmpty && entry.stamp == nil {
       return plainFields.items(written: now)
@@ -118,23 +117,25 @@ extension CacheCore {
   }
 
   /// A put for which room is to be made.
-  private struct RoomedPut {
+  private struct RoomedPut: ~Copyable {
     let bytes: [UInt8]
     let key: [UInt8]
     let hash: UInt64
     /// Its attributes.
     let items: [UInt8]
     let amount: CacheAmount
+    let now: Int64
     let deadline: Int64?
   }
 
   private func put(
-    _ put: RoomedPut, _ condition: Condition, _ gone: inout [Caches.Gone]
+    _ put: borrowing RoomedPut, _ condition: Condition, _ gone: inout [Caches.Gone]
   ) throws(StoreError) -> CachePut? {
     if !caches.isTracking { return try commit(put, condition, [], &gone).map { .stored(version: $0) } }
     let reservation: CacheState.Reservation
     do throws(Caches.Refusal) {
-      reservation = try caches.reserve(put.amount, hash: put.hash, in: shared.number, store, &gone)
+      reservation = try caches.reserve(
+        put.amount, hash: put.hash, in: shared.number, at: put.now, store, &gone)
     } catch {
       switch error {
       case .noRoom: return refuse(.noRoom, put.key, condition)
@@ -158,7 +159,7 @@ extension CacheCore {
   }
 
   private func commit(
-    _ put: RoomedPut, _ condition: Condition, _ victims: [CacheState.Victim], _ gone: inout [Caches.Gone]
+    _ put: borrowing RoomedPut, _ condition: Condition, _ victims: [CacheState.Victim], _ gone: inout [Caches.Gone]
   ) throws(StoreError) -> UInt64? {
     let options = shared.options
     if case .version(let version) = condition {
@@ -186,7 +187,7 @@ extension CacheCore {
   /// About what a remove takes beside its key.
   private static let removeBytes = 48
 
-  private func put(_ put: RoomedPut, ifVersion version: UInt64?) throws(StoreError) -> UInt64? {
+  private func put(_ put: borrowing RoomedPut, ifVersion version: UInt64?) throws(StoreError) -> UInt64? {
     try store.put(
       put.bytes, for: put.key, items: put.items, ifVersion: version, deadline: put.deadline,
       compression: shared.options.compression, durability: shared.options.durability)

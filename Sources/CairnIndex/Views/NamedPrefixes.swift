@@ -31,6 +31,8 @@ package struct NamedPrefixes: Sendable {
 
   /// The one that a key is in.
   package func index(of key: RawSpan) -> Int? {
+    // Most have one.
+    if prefixes.count == 1 { return key.begins(with: prefixes[0]) ? 0 : nil }
     var (low, high) = (0, prefixes.count)
     // No prefix begins with another: the last one that is not behind the key is its own, if any is.
     while low < high {
