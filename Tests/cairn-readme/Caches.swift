@@ -107,6 +107,9 @@ func statistics(_ pages: Cache<String, String>) async throws {
   try work()
   let since = pages.statistics - before
   print("\(since.hits) of \(since.requests), \(Int(since.hitRate * 100)) %")
+  for period in pages.history(.hour, last: 24) { print(period.start, period.statistics.hitRate) }
+  let lately = pages.statistics(last: .seconds(300)).hitRate
+  precondition((0...1).contains(lately), "a part of all")
   let watching = Task {
     for await event in pages.events() {
       if case .failed(let reason) = event.kind { log(reason) }

@@ -12,7 +12,7 @@ public struct CacheStatistics: Sendable, Equatable {
 
   init(_ value: (Counter) -> Int) { values = Counter.allCases.map(value) }
 
-  private subscript(_ counter: Counter) -> Int { values[counter.rawValue] }
+  subscript(_ counter: Counter) -> Int { values[counter.rawValue] }
 
   // MARK: Reads
 
@@ -70,10 +70,12 @@ public struct CacheStatistics: Sendable, Equatable {
   public var droppedEvents: Int { self[.droppedEvents] }
 
   public static func - (later: CacheStatistics, earlier: CacheStatistics) -> CacheStatistics {
-    CacheStatistics { later[$0] - earlier[$0] }
+    CacheStatistics { later[$0] &- earlier[$0] }
   }
 
-  public static func + (a: CacheStatistics, b: CacheStatistics) -> CacheStatistics { CacheStatistics { a[$0] + b[$0] } }
+  public static func + (a: CacheStatistics, b: CacheStatistics) -> CacheStatistics {
+    CacheStatistics { a[$0] &+ b[$0] }
+  }
 }
 
 /// Counters that threads write without waiting for each other.

@@ -19,6 +19,7 @@ extension Caches {
   public func save(to files: ViewFiles) {
     if !isTracking { return }
     if files.isClosing { opened.withLock { $0.keeper?.cancel() } }
+    if files.isClosing, let store { writeHistory(store) }
     defer { if files.isClosing { for cache in shared { cache.events.finish() } } }
     let last = store?.lastSequence ?? 0
     let isKept = state.withLock { state in

@@ -33,6 +33,8 @@ public final class Caches: StoreView {
   /// One stores what a load has brought, or invalidates, at a time: see ``CacheShared/flights``.
   let storing = Guarded(())
   let opened = Mutex(Opened())
+  /// By cache, what of its statistics is in its history.
+  let written: Guarded<[CacheStatistics]>
   private let tracking = Atomic(false)
   /// Bytes that they may hold together; `max`: as many as there are.
   let sharedBytes = Atomic(Int.max)
@@ -61,6 +63,7 @@ public final class Caches: StoreView {
     }
     self.bytes = bytes
     state = Guarded(CacheState(options, budget: bytes))
+    written = Guarded(options.map { _ in .nothing })
   }
 
   var store: Store? { opened.withLock { $0.store } }
@@ -101,6 +104,7 @@ public final class Caches: StoreView {
         do { try await Task.sleep(for: Self.keptEvery) } catch { return }
         guard let self, let store = self.store, (try? store.checkOpen()) != nil else { return }
         self.maintain(store)
+        self.writeHistory(store)
         self.save(to: store.viewFiles)
       }
     }
