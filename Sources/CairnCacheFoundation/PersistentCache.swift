@@ -5,7 +5,7 @@ public import Foundation
 /// A dictionary on the disk that stays below a size: a store with one cache, in the user's folder for caches.
 ///
 /// ```swift
-/// let thumbnails = try PersistentCache<String, Data>("thumbnails", limit: .megabytes(200), codec: .data)
+/// let thumbnails = try PersistentCache<String, Data>("thumbnails", limit: .megabytes(200))
 /// thumbnails["cat.jpg"] = image
 /// let again = thumbnails["cat.jpg"]                       // also after a restart, unless others had to have the room
 /// ```
@@ -63,6 +63,24 @@ extension PersistentCache where Value: Codable {
     _ name: String, limit: ByteLimit = .megabytes(100), in folder: URL? = nil, options: CacheOptions = CacheOptions()
   ) throws {
     try self.init(name, limit: limit, in: folder, options: options, codec: .json())
+  }
+}
+
+extension PersistentCache where Value == [UInt8] {
+  /// The same, with values as they are.
+  public convenience init(
+    _ name: String, limit: ByteLimit = .megabytes(100), in folder: URL? = nil, options: CacheOptions = CacheOptions()
+  ) throws {
+    try self.init(name, limit: limit, in: folder, options: options, codec: .bytes)
+  }
+}
+
+extension PersistentCache where Value == Data {
+  /// The same, with values as they are.
+  public convenience init(
+    _ name: String, limit: ByteLimit = .megabytes(100), in folder: URL? = nil, options: CacheOptions = CacheOptions()
+  ) throws {
+    try self.init(name, limit: limit, in: folder, options: options, codec: .data)
   }
 }
 

@@ -15,7 +15,7 @@ enum Files {
   /// All regular files below a folder. Links are not followed, so there are no circles.
   static func all(below folder: String) -> [FoundFile] {
     var found: [FoundFile] = []
-    var folders = [folder]
+    var folders = [folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder]
     while let folder = folders.popLast() {
       guard let stream = unsafe opendir(folder) else { continue }
       defer { unsafe _ = closedir(stream) }

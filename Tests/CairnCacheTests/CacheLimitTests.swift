@@ -147,6 +147,34 @@ import Testing
     #expect(try fixture.cache().size.entries == 10)
   }
 
+  /// Also if what is pinned alone is too much.
+  @Test func pinnedOnesDoNotKeepOthers() throws {
+    let fixture = try CacheFixture(limits: CacheLimits(entries: 1000))
+    for number in 0..<1000 { try fixture.cache().put("x", for: "\(number)", isPinned: number < 11) }
+    try fixture.reopen(["c": CacheOptions(limits: CacheLimits(entries: 10), policy: .lru)])
+    #expect(try keys(of: fixture.cache()) == (0..<11).map(String.init).sorted())
+  }
+
+  /// Where entries are in the log makes no difference, and nobody is told of it.
+  @Test func compactionLeavesTheOrder() async throws {
+    let fixture = try CacheFixture(["c": CacheOptions(limits: CacheLimits(entries: 50), policy: .lru)]) {
+      $0.segmentBytes = 64 << 10
+      $0.compaction.isAutomatic = false
+    }
+    let cache = try fixture.cache()
+    for number in 0..<50 { cache.put(String(repeating: "x", count: 1000), for: "\(number)") }
+    for _ in 0..<100 { try fixture.store.put([UInt8](repeating: 1, count: 1000), for: "other") }
+    let bytes = cache.size.bytes
+    var events = cache.events().makeAsyncIterator()
+    let moved = fixture.store.statistics.bytesMoved
+    try fixture.store.compact()
+    #expect(fixture.store.statistics.bytesMoved > moved)
+    #expect(cache.size.entries == 50 && cache.size.bytes - bytes == 50 * 8, "its version is told now")
+    for number in 0..<10 { cache.put("y", for: "new \(number)") }
+    #expect((0..<50).filter { cache.peek("\($0)") == nil } == Array(0..<10))
+    #expect(await events.next()?.kind == .evicted)
+  }
+
   /// What has been used is known up to the last time that it was kept; what has been put, wholly.
   @Test func afterAKill() throws {
     let fixture = try CacheFixture(limits: CacheLimits(entries: 100))

@@ -155,7 +155,7 @@ import Testing
   /// Whatever is done to the key, or to its tags, after the load has begun, is not overwritten by it.
   @Test(arguments: ["put", "remove", "prefix", "all", "tag", "outside", "outside prefix"])
   func whatHappensMeanwhileStands(what: String) async throws {
-    let fixture = try CacheFixture()
+    let fixture = try CacheFixture(lives: CacheLives(staleIfError: .seconds(1000)))
     let cache = try fixture.cache()
     for isThere in [false, true] {
       let gate = Gate()
@@ -164,6 +164,7 @@ import Testing
       let loaded = Task {
         try await cache.value(for: "key") { context in
           context.tags = ["t"]
+          #expect((context.old != nil) == isThere)
           await gate.pass()
           return "old"
         }
@@ -283,6 +284,25 @@ import Testing
     #expect(cache.value(for: "key") == "whole")
   }
 
+  /// Who knows of no absence loads for himself.
+  @Test func whoDoesNotAskForAbsence() async throws {
+    let fixture = try CacheFixture()
+    let cache = try fixture.cache()
+    let gate = Gate()
+    let first = Task {
+      try await cache.valueIfAny(for: "key") { _ in
+        await gate.pass()
+        return nil
+      }
+    }
+    await gate.reached()
+    let second = Task { try await cache.value(for: "key") { _ in "made" } }
+    await joined(cache, 1)
+    gate.open()
+    #expect(try await first.value == nil)
+    #expect(try await second.value == "made" && cache.value(for: "key") == "made")
+  }
+
   @Test func whatIsGoneIsNotKept() async throws {
     let fixture = try CacheFixture(
       lives: CacheLives(
@@ -369,7 +389,7 @@ import Testing
   }
 
   @Test func aLoadThatHangs() async throws {
-    let fixture = try CacheFixture { $0.loadTimeout = .milliseconds(20) }
+    let fixture = try CacheFixture { $0.loadTimeout = .seconds(1) }
     let cache = try fixture.cache()
     let (gate, done) = (Gate(), Gate())
     await #expect(throws: CacheError.timedOut) {

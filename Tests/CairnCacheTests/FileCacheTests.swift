@@ -24,8 +24,10 @@ import Testing
     try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: directory.path("files/" + name))
   }
 
-  /// A cache whose files are never young, or always.
-  private func fileCache(_ fixture: CacheFixture) throws -> FileCache<String> { FileCache(try fixture.cache()) }
+  /// - Parameter age: of files that have just been written, for it, in seconds.
+  private func fileCache(_ fixture: CacheFixture, age: Int64 = 0) throws -> FileCache<String> {
+    FileCache(try fixture.cache()) { FileAccess.now() + age * 1_000_000_000 - 3_600_000_000_000 }
+  }
 
   @Test func asLongAsItIsTheSame() throws {
     let fixture = try CacheFixture()
@@ -51,7 +53,7 @@ import Testing
     // Other times, the same content.
     try age("a")
     #expect(try get() == "read two" && reads == 3)
-    // Another file in its place, with the same times and size.
+    // Another file in its place, of the same size.
     try write("six", to: "b")
     try age("b")
     try FileManager.default.removeItem(atPath: path)
@@ -98,7 +100,7 @@ import Testing
   }
 
   /// Once it is not young any more, and has been found the same, nothing is read for it.
-  @Test func whatWasYoungIsComparedOnce() async throws {
+  @Test func whatWasYoungIsComparedOnce() throws {
     let fixture = try CacheFixture()
     let files = try fileCache(fixture)
     try makeFolder()
@@ -106,15 +108,19 @@ import Testing
     let path = directory.path("files/a")
     _ = try files.value(for: path, reading: { String(decoding: $0, as: UTF8.self) })
     let key = try files.cache.storeKey(path)
-    let changed = try #require(FileAccess.identity(of: path)).changed
-    while FileAccess.now() - changed < FileCache<String>.youngNanoseconds {
-      try await Task.sleep(for: .milliseconds(50))
-    }
-    #expect(files.value(for: path) == "one")
+    #expect(try fixture.store.attributes(of: key)?["@sha256"] != nil)
+    // Two hours later.
+    let later = try fileCache(fixture, age: 7200)
+    #expect(later.value(for: path) == "one")
     #expect(try fixture.store.attributes(of: key)?["@sha256"] == nil)
     let version = try fixture.store.version(of: key)
-    #expect(files.value(for: path) == "one")
+    #expect(later.value(for: path) == "one")
     #expect(try fixture.store.version(of: key) == version)
+    // Of one that is old when it is read, nothing is kept.
+    try write("two", to: "b")
+    let other = directory.path("files/b")
+    _ = try later.value(for: other, reading: { "\($0.count)" })
+    #expect(try fixture.store.attributes(of: files.cache.storeKey(other))?["@sha256"] == nil)
   }
 
   @Test func aFolder() throws {
@@ -140,5 +146,11 @@ import Testing
     #expect(try files.removeVanished(below: folder) == 1)
     #expect(try files.check(below: folder).vanished.isEmpty && files.cache.size.entries == 4)
     #expect(try files.check(below: folder + "/none") == .init())
+    // One name, written in two ways: the file has the one that is not the key's.
+    try write("ü", to: "u\u{308}")
+    let name = folder + "/u\u{308}"
+    _ = try files.value(for: name, reading: { "\($0.count)" })
+    #expect(try files.check(below: folder).vanished.isEmpty && files.removeVanished(below: folder) == 0)
+    #expect(files.value(for: name) == "2")
   }
 }

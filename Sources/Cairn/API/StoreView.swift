@@ -71,6 +71,8 @@ public struct EntryChange: ~Escapable {
   package let recordByteCount: Int
   /// Of the key, as ``Store/hash(of:)`` tells it; not of an invalidation.
   package let hash: UInt64
+  /// Of an entry that is put: compaction has moved it, and nothing has changed but where it is.
+  package let isMoved: Bool
 
   /// - Parameter record: of an entry that is put.
   @_lifetime(copy key, copy attributes)
@@ -84,6 +86,7 @@ public struct EntryChange: ~Escapable {
     byteCount = record.map { $0.header.keyByteCount + $0.valueByteCount } ?? 0
     recordByteCount = record?.header.recordByteCount ?? 0
     hash = operation.hash
+    isMoved = record.map { $0.version != $0.header.sequence } ?? false
     deadline = operation.deadline == .max ? nil : operation.deadline
     isReplacing = replaced != nil
     replacedDeadline = replaced?.deadline
@@ -114,6 +117,11 @@ extension Store {
 
   /// Whether it was opened so, or follows another process.
   package var isReadOnly: Bool { engine.isReadOnly }
+  /// ``now``, for who does not keep the store open.
+  package var timeSource: @Sendable () -> Int64 {
+    let clock = engine.clock
+    return { clock.now() }
+  }
   package var spaceLimit: Int? { engine.options.spaceLimit }
 
   /// The time that deadlines are compared with, in milliseconds since 1970. While the store is open it never goes back.

@@ -79,6 +79,9 @@ public struct ViewFiles: Sendable {
   /// Whether the store is about to be closed: what is only worth something if nothing comes after it is kept then.
   public let isClosing: Bool
 
+  /// As ``Store/lastSequence``.
+  package var lastSequence: UInt64 { engine.counters.load(Counter.lastSequence.rawValue) }
+
   /// As ``Store/now``.
   public var now: Int64 { engine.clock.now() }
 

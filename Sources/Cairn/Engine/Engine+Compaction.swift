@@ -175,7 +175,6 @@ extension Engine {
     let uncovered = compacting.withLock { compactionPlan($0).uncoveredRemoveBytes }
     if uncovered > options.segmentBytes / 8 { try writeCheckpoint() }
     // Not only that a round was made: one that gives nothing back would be made for ever.
-    var gained: Int { total(.reclaimedBytes) &- total(.bytesMoved) }
     let before = gained
     if try compactRound({ $0.victims(freeing: 2 * options.segmentBytes, leastGain: 0.01) }) { return gained > before }
     let plan = compacting.withLock { compactionPlan($0) }

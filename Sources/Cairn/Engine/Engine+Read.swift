@@ -37,7 +37,8 @@ extension Engine {
     if !alive.isSet { throw deadError() }
     try verify(HashIndex.shard(hash))
     let barriers = barrierWord.list
-    guard case .found(let record) = index.find(hash: hash), record.header.kind == RecordHeader.Kind.put,
+    guard case .found(let record) = index.find(hash: hash, verifying: true),
+      record.header.kind == RecordHeader.Kind.put,
       !barriers.hides(record.key, version: record.version), evenExpired || !isExpired(record)
     else { return nil }
     return record
@@ -46,7 +47,7 @@ extension Engine {
   /// Whether a key with this hash may have an entry that reads find. Under a read guard; verifies nothing.
   func mayHaveEntry(hash: UInt64) -> Bool {
     let barriers = barrierWord.list
-    switch index.find(hash: hash) {
+    switch index.find(hash: hash, verifying: false) {
     case .absent: return false
     case .found(let record): return !barriers.hides(record.key, version: record.version) && !isExpired(record)
     case .damaged, .unverified: return true

@@ -40,6 +40,7 @@ extension Engine {
     let kept = (operation.kind == .remove || operation.kind == .invalidate ? 1 : 2) * options.segmentBytes
     let needed = spaceUsed() + max(byteCount, Self.spaceStep) + kept
     guard needed > limit else { return }
+    gainedAtRefusal.store(gained, ordering: .relaxed)
     throw StoreError(
       .spaceLimit, "the store has reached its limit of \(limit) bytes; remove entries or raise the limit",
       file: directory.path)
@@ -51,7 +52,12 @@ extension Engine {
   /// What has found no space is tried again when compaction has made some.
   @inline(never)
   func commitAgain(_ operation: Operation, after error: StoreError) throws(StoreError) -> Outcome {
-    guard error.code == .spaceLimit, try makeSpace() else { throw error }
+    guard error.code == .spaceLimit else { throw error }
+    // A round of the background that was under way then may have made room, and have left nothing to be gained.
+    if try !makeSpace() && gained <= gainedAtRefusal.load(ordering: .relaxed) { throw error }
     return try commit(operation)
   }
+
+  /// Bytes that compaction has given back for good.
+  var gained: Int { total(.reclaimedBytes) &- total(.bytesMoved) }
 }

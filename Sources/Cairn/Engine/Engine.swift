@@ -51,6 +51,8 @@ final class Engine: @unchecked Sendable {  // As above.
   let isWatched = Atomic(false)
   /// Puts that wait for compaction to make room.
   let spaceWaiters = Atomic(0)
+  /// What had been gained (``gained``) when an operation was refused last.
+  let gainedAtRefusal = Atomic(0)
   /// Whether compaction is at work.
   let isCompacting = Atomic(false)
   /// Raised by a close, for those who sleep.

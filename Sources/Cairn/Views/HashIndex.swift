@@ -213,10 +213,10 @@ extension HashIndex {
     search(hash) { check($0, key, verifying: verifying) }
   }
 
-  /// The newest record of whichever key has this hash, its checksum verified. Under a read guard.
-  func find(hash: UInt64) -> Lookup {
+  /// The newest record of whichever key has this hash, its checksum verified if that is asked for. Under a read guard.
+  func find(hash: UInt64, verifying: Bool) -> Lookup {
     search(hash) { entry in
-      guard let record = record(entry, verifying: true) else { return .damaged }
+      guard let record = record(entry, verifying: verifying) else { return .damaged }
       return self.hash(record.key) == hash ? .same(record) : .other
     }
   }

@@ -41,9 +41,9 @@ public struct CachePeriod: Sendable, Equatable {
 extension Cache {
   /// What happened in the last minutes, hours or days, the present one too: the earliest first, each that is asked for.
   ///
-  /// It is kept in the store, as entries that end by themselves (`@cache:NAME:m:NUMBER`), so it goes on after a restart.
-  /// Written every minute and when the store is closed; a crash loses the last minute. What has not been written yet is
-  /// in the last period here.
+  /// It is kept in the store, as entries that end by themselves (`@cache:NAME:m:NUMBER`), so it goes on after a
+  /// restart. Written every minute and when the store is closed; a crash loses the last minute. What has not been
+  /// written yet is in the last period here.
   ///
   /// - Complexity: a lookup for each period.
   public func history(_ unit: CacheHistoryUnit, last count: Int) -> [CachePeriod] {

@@ -6,6 +6,9 @@ struct CacheState: Sendable {
   private(set) var budget: Int?
   /// Of the entries that have one.
   private var deadlines = SlotHeap()
+  /// What is about to be put.
+  private var reservations: [Reservation] = []
+  private var nextReservation: UInt32 = 0
   /// The next slot to be looked for in the store: see ``doubt(_:)``.
   private var doubted: Int?
   /// How often something has changed that is kept from one session to the next.
@@ -48,12 +51,6 @@ struct CacheState: Sendable {
   func book(_ cache: Int) -> CacheBook { books[cache] }
   var entryCount: Int { table.count }
 
-  mutating func setBudget(_ bytes: Int?) {
-    if budget == bytes { return }
-    budget = bytes
-    for cache in books.indices { books[cache].resize(bytes) }
-  }
-
   // MARK: What has happened
 
   /// An entry is in the store from now on. Returns whether there was one of its key.
@@ -61,6 +58,8 @@ struct CacheState: Sendable {
   mutating func put(_ entry: TrackedEntry, isPinned: Bool) -> Bool {
     changes += 1
     let cache = Int(entry.cache)
+    // Whoever's it is: it is there now.
+    if let place = reservations.firstIndex(where: { $0.hash == entry.hash && $0.cache == cache }) { end(at: place) }
     guard let slot = table.slot(of: entry.hash) else {
       var entry = entry
       entry.state = isPinned ? .pinned : .kept
@@ -76,7 +75,7 @@ struct CacheState: Sendable {
     new.state = isPinned ? .pinned : .kept
     table[slot] = new
     books[cache].held += new.amount - old.amount
-    if old.state == .leaving { books[cache].leaving -= old.amount }
+    if old.state == .leaving { stays(old) }
     if old.state == .pinned { books[cache].pinned -= old.amount }
     if isPinned { books[cache].pinned += new.amount }
     if new.hasDeadline {
@@ -93,6 +92,21 @@ struct CacheState: Sendable {
     return true
   }
 
+  /// An entry is at another place of the log, and may take another number of bytes there.
+  mutating func move(hash: UInt64, byteCount: UInt32) {
+    guard let slot = table.slot(of: hash), table[slot].byteCount != byteCount else { return }
+    let old = table[slot]
+    table[slot].byteCount = byteCount
+    let difference = table[slot].amount - old.amount
+    let cache = Int(old.cache)
+    books[cache].held += difference
+    switch old.state {
+    case .leaving: books[cache].leaving += difference
+    case .pinned: books[cache].pinned += difference
+    case .kept, .free: break
+    }
+  }
+
   /// An entry is not in the store any more. Returns what was known of it.
   @discardableResult
   mutating func remove(hash: UInt64) -> TrackedEntry? {
@@ -107,7 +121,7 @@ struct CacheState: Sendable {
     let entry = table[slot]
     let cache = Int(entry.cache)
     if entry.state == .kept { books[cache].policy.remove(Int(slot)) }
-    if entry.state == .leaving { books[cache].leaving -= entry.amount }
+    if entry.state == .leaving { stays(entry) }
     if entry.state == .pinned { books[cache].pinned -= entry.amount }
     books[cache].held -= entry.amount
     if books[cache].held.entries == 0 { books[cache].held = CacheAmount() }
@@ -120,8 +134,11 @@ struct CacheState: Sendable {
     changes += 1
     if books.count == 1 {
       (table, deadlines, doubted) = (EntryTable(), SlotHeap(), nil)
+      // What was to go for others has gone.
+      for place in reservations.indices { release(CacheAmount(), at: place) }
     } else {
       for (slot, entry) in table.entries.enumerated() where entry.state != .free && entry.cache == cache {
+        if entry.state == .leaving { stays(entry) }
         if entry.hasDeadline { deadlines.remove(UInt32(slot)) }
         table.remove(UInt32(slot))
       }
@@ -180,18 +197,28 @@ struct CacheState: Sendable {
 
   // MARK: Room
 
-  /// What is about to be put, and what has to go for it.
+  /// What is about to be put, and what has to go for it in the same commit.
   struct Reservation: Sendable {
+    let number: UInt32
+    let cache: Int
+    /// Of its key.
+    let hash: UInt64?
+    let amount: CacheAmount
     fileprivate(set) var victims: [Victim] = []
-    /// By which the cache may come to hold more: what goes in the same commit is taken off.
-    fileprivate(set) var coming = CacheAmount()
+    /// Of its victims in the same cache, those that are still there.
+    fileprivate var own = CacheAmount()
+
+    /// By which the cache may come to hold more.
+    fileprivate var coming: CacheAmount { (amount - own).positive }
   }
 
   enum Room {
-    /// ``end(_:in:)`` has to follow.
+    /// ``end(_:)`` has to follow.
     case enough(Reservation)
     /// There is more to go: these first.
     case more([Victim])
+    /// What others are about to put or remove has to come to be first.
+    case busy
     /// All that may go would not be enough.
     case none
   }
@@ -214,14 +241,17 @@ struct CacheState: Sendable {
     // What another is about to remove is room for what that one puts.
     if let slot = hash.flatMap({ table.slot(of: $0) }), table[slot].state != .leaving { replaced = table[slot].amount }
     if isTooMuch(amount, hash, in: cache) { return .none }
+    nextReservation = nextReservation == .max ? 1 : nextReservation + 1
+    let number = nextReservation
     var (victims, own, others): ([Victim], CacheAmount, CacheAmount) = ([], CacheAmount(), CacheAmount())
     while let giving = cacheToGive(amount - replaced - own, others, to: cache) {
       if victims.count == limit { return .more(victims) }
       guard let slot = evict(from: giving) else {
         giveBack(victims)
-        return .none
+        let isBusy = !reservations.isEmpty || books.contains { $0.leaving.entries > 0 }
+        return isBusy ? .busy : .none
       }
-      var victim = giveUp(slot)
+      var victim = giveUp(slot, for: number)
       victim.isReplaced = victim.hash == hash
       // That one is off already.
       if !victim.isReplaced {
@@ -233,16 +263,18 @@ struct CacheState: Sendable {
     if let first = victims.last, first.cache == cache, !first.isReplaced {
       let ahead = min(Self.aheadMax, books[cache].held.entries / Self.aheadShare, limit)
       while victims.count < ahead, let slot = evict(from: cache) {
-        var victim = giveUp(slot)
+        var victim = giveUp(slot, for: number)
         victim.isReplaced = victim.hash == hash
         if !victim.isReplaced { own += table[slot].amount }
         victims.append(victim)
       }
     }
     // Whether what it replaces will still be there then, is not known.
-    let coming = (amount - own).positive
-    books[cache].coming += coming
-    return .enough(Reservation(victims: victims, coming: coming))
+    let reservation = Reservation(
+      number: number, cache: cache, hash: hash, amount: amount, victims: victims, own: own)
+    books[cache].coming += reservation.coming
+    reservations.append(reservation)
+    return .enough(reservation)
   }
 
   /// Whether there would be no room for it if all went that may.
@@ -285,7 +317,29 @@ struct CacheState: Sendable {
   private static let mistakesMax = 1000
 
   /// It has been put, or will not be.
-  mutating func end(_ reservation: Reservation, in cache: Int) { books[cache].coming -= reservation.coming }
+  mutating func end(_ reservation: Reservation) {
+    if let place = reservations.firstIndex(where: { $0.number == reservation.number }) { end(at: place) }
+  }
+
+  private mutating func end(at place: Int) {
+    let reservation = reservations.remove(at: place)
+    books[reservation.cache].coming -= reservation.coming
+  }
+
+  /// One that was about to go has gone, or stays: it makes no room any more for what it was to go for.
+  private mutating func stays(_ entry: TrackedEntry) {
+    books[Int(entry.cache)].leaving -= entry.amount
+    guard entry.reservation != 0, let place = reservations.firstIndex(where: { $0.number == entry.reservation }),
+      reservations[place].cache == entry.cache
+    else { return }
+    release(reservations[place].own - entry.amount, at: place)
+  }
+
+  private mutating func release(_ own: CacheAmount, at place: Int) {
+    let before = reservations[place].coming
+    reservations[place].own = own
+    books[reservations[place].cache].coming += reservations[place].coming - before
+  }
 
   /// Those that go first until a cache holds no more than that.
   ///
@@ -310,16 +364,29 @@ struct CacheState: Sendable {
         guard let next = evict(from: cache) else { break }
         slot = next
       }
-      victims.append(giveUp(slot))
+      victims.append(giveUp(slot, for: 0))
     }
     return victims
   }
 
-  private mutating func giveUp(_ slot: UInt32) -> Victim {
+  private mutating func giveUp(_ slot: UInt32, for reservation: UInt32) -> Victim {
     let entry = table[slot]
-    table[slot].state = .leaving
+    (table[slot].state, table[slot].reservation) = (.leaving, reservation)
     books[Int(entry.cache)].leaving += entry.amount
     return Victim(slot: slot, hash: entry.hash, cache: Int(entry.cache))
+  }
+
+  /// Those that go first until all caches together hold no more than they may.
+  mutating func giveUpForBudget(atMost limit: Int) -> [Victim] {
+    var victims: [Victim] = []
+    while let budget, victims.count < limit, books.reduce(0, { $0 + $1.staying.bytes }) > budget {
+      let giving = books.indices.filter { books[$0].staying.entries > books[$0].pinned.entries }
+      guard let most = giving.max(by: { books[$0].staying.bytes < books[$1].staying.bytes }),
+        let slot = evict(from: most)
+      else { break }
+      victims.append(giveUp(slot, for: 0))
+    }
+    return victims
   }
 
   /// The slots of those that are there.
@@ -349,7 +416,7 @@ struct CacheState: Sendable {
   mutating func giveBack(_ victims: [Victim]) {
     for victim in victims where isLeaving(victim) {
       let entry = table[victim.slot]
-      books[victim.cache].leaving -= entry.amount
+      stays(entry)
       table[victim.slot].state = .kept
       books[victim.cache].insert(victim.slot, entry)
     }

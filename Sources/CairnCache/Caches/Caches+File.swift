@@ -21,7 +21,7 @@ extension Caches {
     if files.isClosing { opened.withLock { $0.keeper?.cancel() } }
     if files.isClosing, let store { writeHistory(store) }
     defer { if files.isClosing { for cache in shared { cache.events.finish() } } }
-    let last = store?.lastSequence ?? 0
+    let last = files.lastSequence
     let isKept = state.withLock { state in
       takeNotes(&state)
       // The next session reads what has been written since, of others too: not too much of that.
@@ -85,14 +85,20 @@ extension Caches {
     state.withLock { $0 = restored }
     maintain(store)
     // Limits may be others than they were. What cannot be removed now stays until something is put.
+    var order: [(slot: UInt32, hash: UInt64)]?
     for cache in shared {
+      remove(store) { $0.giveUp(of: cache.number, to: cache.options.limits, &order, atMost: Self.victimsAtOnce) }
+    }
+    remove(store) { $0.giveUpForBudget(atMost: Self.victimsAtOnce) }
+  }
+
+  /// As long as there are some to go.
+  private func remove(_ store: Store, _ victims: (inout CacheState) -> [CacheState.Victim]) {
+    while true {
+      let some = state.withLock(victims)
+      if some.isEmpty { return }
       var gone: [Gone] = []
-      guard
-        let reservation = try? reserve(
-          CacheAmount(), hash: nil, in: cache.number, at: store.now, store, &gone)
-      else { continue }
-      do throws(StoreError) { try remove(reservation.victims, store, &gone) } catch { giveBack(reservation.victims) }
-      release(reservation, in: cache.number)
+      do throws(StoreError) { try remove(some, store, &gone) } catch { return giveBack(some) }
       hook(gone)
     }
   }

@@ -22,7 +22,7 @@ extension Caches {
     let key: [UInt8]
   }
 
-  /// Room for an entry, once some have been removed from the store. ``release(_:in:)`` has to follow when it is put, or
+  /// Room for an entry, once some have been removed from the store. ``release(_:)`` has to follow when it is put, or
   /// is not.
   ///
   /// - Parameter hash: of its key; `nil`: of none that is there.
@@ -30,7 +30,7 @@ extension Caches {
   func reserve(
     _ amount: CacheAmount, hash: UInt64?, in cache: Int, at now: Int64, _ store: Store, _ gone: inout [Gone]
   ) throws(Refusal) -> CacheState.Reservation {
-    var isNew = true
+    var (isNew, pauses) = (true, 0)
     while true {
       var expired: [TrackedEntry] = []
       let room = state.withLock { state -> CacheState.Room? in
@@ -44,6 +44,11 @@ extension Caches {
       case nil: throw .notAdmitted
       case .enough(let reservation)?: return reservation
       case .none?: throw .noRoom
+      case .busy?:
+        // Others are at it; as a rule, for no longer than a commit.
+        if pauses == Self.pausesMax { throw .noRoom }
+        pauses += 1
+        Pause.briefly()
       case .more(let victims)?:
         do throws(StoreError) { try remove(victims, store, &gone) } catch {
           giveBack(victims)
@@ -55,9 +60,10 @@ extension Caches {
     }
   }
 
-  func release(_ reservation: CacheState.Reservation, in cache: Int) {
-    state.withLock { $0.end(reservation, in: cache) }
-  }
+  /// 50 µs each.
+  private static let pausesMax = 20_000
+
+  func release(_ reservation: CacheState.Reservation) { state.withLock { $0.end(reservation) } }
 
   /// What all caches may hold together: half of what the directory may take is for live entries, as what is dead is
   /// given back later.

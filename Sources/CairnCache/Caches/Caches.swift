@@ -36,6 +36,8 @@ public final class Caches: StoreView {
   /// By cache, what of its statistics is in its history.
   let written: Guarded<[CacheStatistics]>
   private let tracking = Atomic(false)
+  /// The store's time. Set before there are commits.
+  private let clock = Guarded<(@Sendable () -> Int64)?>(nil)
   /// Bytes that they may hold together; `max`: as many as there are.
   let sharedBytes = Atomic(Int.max)
   /// What has happened in the commit that is becoming visible.
@@ -92,6 +94,7 @@ public final class Caches: StoreView {
     }
     tracking.store(!store.isReadOnly, ordering: .relaxed)
     if !isTracking { return }
+    clock.value = store.timeSource
     sharedBytes.store(budget(store) ?? .max, ordering: .relaxed)
     try restore(from: store)
     startKeeping()
@@ -122,6 +125,9 @@ public final class Caches: StoreView {
     switch change.kind {
     case .put:
       guard let cache = parts.index(of: change.key) else { return }
+      if change.isMoved {
+        return state.value.move(hash: change.hash, byteCount: UInt32(clamping: change.recordByteCount))
+      }
       let (entry, isPinned) = TrackedEntry.of(change, in: cache)
       let isReplacing = state.value.put(entry, isPinned: isPinned)
       tellLater(cache) { .init(isReplacing ? .updated : .inserted, change.key) }
@@ -129,7 +135,8 @@ public final class Caches: StoreView {
       guard let cache = parts.index(of: change.key) else { return }
       let entry = state.value.remove(hash: change.hash)
       // It was not there for anybody any more; perhaps that has been told already.
-      if let deadline = change.replacedDeadline, let store, deadline <= store.now {
+      // The store itself must not be held here: to let go of it last would be to close it.
+      if let deadline = change.replacedDeadline, let now = clock.value?(), deadline <= now {
         if entry == nil { return }
         shared[cache].counters.add(.expirations)
         return tellLater(cache) { .init(.expired, change.key) }

@@ -9,6 +9,8 @@ struct TrackedEntry {
   var byteCount: UInt32 = 0
   /// How often it has been read, about.
   var hits: UInt32 = 0
+  /// Of those that leave, for what; 0: for nothing.
+  var reservation: UInt32 = 0
   /// The cache that it is in.
   var cache: UInt16 = 0
   var state = State.free

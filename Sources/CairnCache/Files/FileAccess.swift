@@ -31,19 +31,31 @@ public struct FileIdentity: Sendable, Hashable, CustomStringConvertible {
 
 /// The files of the machine: links are not followed, and nothing but regular files is one.
 enum FileAccess {
-  /// `nil`: there is no regular file.
-  static func identity(of path: String) -> FileIdentity? {
+  enum Found: Equatable {
+    case file(FileIdentity)
+    /// Nothing, or something else than a regular file.
+    case none
+    /// The system does not say.
+    case unknown
+  }
+
+  static func look(_ path: String) -> Found {
     var status = stat()
     // The system would take what is before a zero for the whole path.
-    guard !path.utf8.contains(0), unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      return nil
-    }
-    return FileIdentity(status)
+    if path.utf8.contains(0) { return .none }
+    guard unsafe lstat(path, &status) == 0 else { return errno == ENOENT || errno == ENOTDIR ? .none : .unknown }
+    return status.st_mode & S_IFMT == S_IFREG ? .file(FileIdentity(status)) : .none
+  }
+
+  /// `nil`: there is no regular file, as far as the system says.
+  static func identity(of path: String) -> FileIdentity? {
+    if case .file(let identity) = look(path) { return identity }
+    return nil
   }
 
   /// Calls `body` with all regular files below a folder; none, if it cannot be read.
   static func forEach(below folder: String, _ body: (_ path: String, FileIdentity) -> Void) {
-    var folders = [folder]
+    var folders = [plain(folder)]
     while let folder = folders.popLast() {
       guard let stream = unsafe opendir(folder) else { continue }
       defer { unsafe _ = closedir(stream) }
@@ -52,7 +64,7 @@ enum FileAccess {
           unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
         }
         if name == "." || name == ".." { continue }
-        let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
+        let path = folder == "/" ? folder + name : folder + "/" + name
         var status = stat()
         guard unsafe fstatat(dirfd(stream), name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
         switch status.st_mode & S_IFMT {
@@ -64,20 +76,30 @@ enum FileAccess {
     }
   }
 
+  /// Without slashes at its end.
+  static func plain(_ folder: String) -> String {
+    var folder = folder[...]
+    while folder.count > 1 && folder.hasSuffix("/") { folder.removeLast() }
+    return String(folder)
+  }
+
   private static let readAtOnce = 1 << 18
 
   /// Calls `body` with the content, piece by piece. Returns the identity that the file had before.
   ///
   /// - Throws: ``FileCacheError``.
   static func read(_ path: String, _ body: (RawSpan) -> Void) throws(FileCacheError) -> FileIdentity {
-    if path.utf8.contains(0) { throw FileCacheError(path: path, reason: "its path has a zero in it") }
+    // What is none is not even opened. (A device might mind.)
+    if look(path) == .none { throw FileCacheError(path: path, reason: "there is no regular file") }
     // A pipe in the place of the file does not hold anybody up.
     let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
     guard file >= 0 else { throw failure(path) }
     defer { close(file) }
     var status = stat()
     guard unsafe fstat(file, &status) == 0 else { throw failure(path) }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw FileCacheError(path: path, reason: "it is no regular file") }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw FileCacheError(path: path, reason: "there is no regular file")
+    }
     var buffer = [UInt8](repeating: 0, count: readAtOnce)
     while true {
       let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress, $0.count) }

@@ -16,7 +16,8 @@ internal import CairnIndex
 /// a file that had been changed less than ``youngNanoseconds`` before, the SHA-256 of its content is kept, and compared
 /// once the file is older, and at each check until then.
 ///
-/// Paths are texts, the keys of the cache; best absolute ones.
+/// Paths are texts, the keys of the cache; best absolute ones. Files whose names are no text, and those of `/proc` and
+/// the like, whose stamps say nothing, are not for it.
 public struct FileCache<Value: Sendable>: Sendable {
   public let cache: Cache<String, Value>
 
@@ -26,7 +27,14 @@ public struct FileCache<Value: Sendable>: Sendable {
   private static var identityName: String { "@file" }
   private static var digestName: String { "@sha256" }
 
-  public init(_ cache: Cache<String, Value>) { self.cache = cache }
+  /// What time it is for files, in nanoseconds since 1970.
+  private let clock: @Sendable () -> Int64
+
+  public init(_ cache: Cache<String, Value>) { self.init(cache, clock: FileAccess.now) }
+
+  init(_ cache: Cache<String, Value>, clock: @escaping @Sendable () -> Int64) {
+    (self.cache, self.clock) = (cache, clock)
+  }
 
   // MARK: One file
 
@@ -64,9 +72,9 @@ public struct FileCache<Value: Sendable>: Sendable {
   public func value(for path: String, computing compute: (_ path: String) throws -> Value) throws -> Value {
     if let value = value(for: path) { return value }
     guard let identity = FileAccess.identity(of: path) else {
-      throw FileCacheError(path: path, reason: "it is no regular file")
+      throw FileCacheError(path: path, reason: "there is no regular file")
     }
-    let digest = isYoung(identity) ? try digest(of: path).digest : nil
+    let digest = isYoung(identity, at: clock()) ? try digest(of: path).digest : nil
     let value = try compute(path)
     put(value, for: path, identity, digest)
     return value
@@ -76,8 +84,10 @@ public struct FileCache<Value: Sendable>: Sendable {
   public func value(for path: String, reading compute: (_ content: [UInt8]) throws -> Value) throws -> Value {
     if let value = value(for: path) { return value }
     var content: [UInt8] = []
+    // Before it is read: reading may take long.
+    let now = clock()
     let identity = try FileAccess.read(path) { content += [UInt8](copying: $0) }
-    let digest = isYoung(identity) ? hex(SHA256.digest(content)) : nil
+    let digest = isYoung(identity, at: now) ? hex(SHA256.digest(content)) : nil
     let value = try compute(content)
     put(value, for: path, identity, digest)
     return value
@@ -98,7 +108,7 @@ public struct FileCache<Value: Sendable>: Sendable {
     public internal(set) var changed: [String] = []
     /// There is no result for them.
     public internal(set) var new: [String] = []
-    /// There is a result, and no file.
+    /// There is a result, and certainly no file.
     public internal(set) var vanished: [String] = []
   }
 
@@ -117,6 +127,7 @@ public struct FileCache<Value: Sendable>: Sendable {
       if text == identity.description { check.unchanged.append(path) } else { check.changed.append(path) }
     }
     check.vanished = known.keys.map { String(decoding: $0.dropFirst(cache.prefix.count), as: UTF8.self) }
+      .filter { FileAccess.look($0) == .none }
     check.unchanged.sort()
     check.changed.sort()
     check.new.sort()
@@ -124,24 +135,25 @@ public struct FileCache<Value: Sendable>: Sendable {
     return check
   }
 
-  /// Removes the results for files below a folder that are not there any more. Returns how many there were.
+  /// Removes the results for files below a folder that are not there any more. Where the system does not say, as of a
+  /// folder that must not be read, they stay. Returns how many went.
   ///
   /// - Throws: as ``Cairn/Store/forEach(_:)`` and ``Cairn/Store/remove(_:durability:)``.
-  /// - Complexity: all entries of the store, without values, and an `lstat` for each result below the folder.
+  /// - Complexity: as ``check(below:)``.
   @discardableResult
   public func removeVanished(below folder: String) throws -> Int {
     var count = 0
-    for key in try identities(below: folder).keys {
-      let path = String(decoding: key.dropFirst(cache.prefix.count), as: UTF8.self)
-      if FileAccess.identity(of: path) != nil { continue }
-      if try cache.store.remove(key, cause: .invalidated(by: Self.identityName)) { count += 1 }
+    for path in try check(below: folder).vanished
+    where try cache.store.remove(cache.storeKey(path), cause: .invalidated(by: Self.identityName)) {
+      count += 1
     }
     return count
   }
 
   /// By key in the store.
   private func identities(below folder: String) throws -> [[UInt8]: String] {
-    let prefix = try cache.storeKey(folder.hasSuffix("/") ? folder : folder + "/")
+    let folder = FileAccess.plain(folder)
+    let prefix = try cache.storeKey(folder == "/" ? folder : folder + "/")
     var identities: [[UInt8]: String] = [:]
     try cache.store.forEachWithoutValue { entry in
       guard entry.key.begins(with: prefix) else { return true }
@@ -180,9 +192,9 @@ public struct FileCache<Value: Sendable>: Sendable {
     return .same(value, digest: digest, version: found.version)
   }
 
-  private func isYoung(_ identity: FileIdentity) -> Bool {
+  private func isYoung(_ identity: FileIdentity, at now: Int64) -> Bool {
     // Whoever writes changes this time, and nobody can set it.
-    identity.changed > FileAccess.now() - Self.youngNanoseconds
+    identity.changed > now - Self.youngNanoseconds
   }
 
   private func digest(of path: String) throws(FileCacheError) -> (identity: FileIdentity, digest: String) {
@@ -199,7 +211,7 @@ public struct FileCache<Value: Sendable>: Sendable {
   private func isSame(
     _ path: String, _ identity: FileIdentity, _ digest: [UInt8], _ key: [UInt8], _ version: UInt64
   ) -> Bool {
-    let isOld = !isYoung(identity)
+    let isOld = !isYoung(identity, at: clock())
     guard let now = try? self.digest(of: path), now.identity == identity, Array(now.digest.utf8) == digest else {
       return false
     }

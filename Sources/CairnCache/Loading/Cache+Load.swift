@@ -101,33 +101,34 @@ extension Cache {
   // MARK: One for all
 
   private func join(_ key: [UInt8], knowsNone: Bool, _ load: @escaping Load) async throws -> Value? {
-    let (flight, place, isNew) = try core.shared.flights.join(key) {
-      Flight(key, start: store.lastSequence, isRefresh: false)
+    let flights = core.shared.flights
+    while true {
+      let (flight, place, isNew) = try flights.join(key) { Flight(key, start: store.lastSequence, isRefresh: false) }
+      if isNew {
+        flight.begin { await run(flight, load) }
+      } else {
+        core.shared.counters.add(.joinedLoads)
+      }
+      guard let outcome = try await flight.wait(place, leaving: flights) else {
+        if knowsNone || isNew { return nil }
+        // Others have found that there is none, which this one's load may not say: its own turn.
+        flights.remove(flight)
+        continue
+      }
+      if let value = outcome as? Value { return value }
+      // Of who uses this cache with other values: nothing that could be shared.
+      var context = LoadContext<Value>()
+      return try await load(&context)
     }
-    if isNew {
-      flight.begin { await run(flight, knowsNone: knowsNone, load) }
-    } else {
-      core.shared.counters.add(.joinedLoads)
-    }
-    let outcome = try await flight.wait(place, leaving: core.shared.flights)
-    guard let outcome else {
-      // What another type of load has found not to be there.
-      if !knowsNone { throw CacheError.nothingToKeep }
-      return nil
-    }
-    if let value = outcome as? Value { return value }
-    // Of who uses this cache with other values: nothing that could be core.shared.
-    var context = LoadContext<Value>()
-    return try await load(&context)
   }
 
   private func refresh(_ key: [UInt8], _ load: @escaping Load) {
     let flights = core.shared.flights
     let flight = flights.beginRefresh(key, at: store.now) { Flight(key, start: store.lastSequence, isRefresh: true) }
-    flight?.begin { await run(flight, knowsNone: true, load) }
+    flight?.begin { await run(flight, load) }
   }
 
-  private func run(_ flight: Flight?, knowsNone: Bool, _ load: @escaping Load) async {
+  private func run(_ flight: Flight?, _ load: @escaping Load) async {
     guard let flight else { return }
     let (flights, counters) = (core.shared.flights, core.shared.counters)
     var (old, more): (Value?, EntryExtras?)
@@ -174,7 +175,7 @@ extension Cache {
     options.loadTimeout.map { timeout in
       Task.detached { [shared = core.shared] in
         guard (try? await Task.sleep(for: timeout)) != nil else { return }
-        if flight.giveUp(CacheError.timedOut, shared.flights) { noteFailure(of: flight, CacheError.timedOut) }
+        flight.giveUp(CacheError.timedOut, shared.flights) { noteFailure(of: flight, CacheError.timedOut) }
       }
     }
   }
@@ -228,7 +229,16 @@ extension Cache {
     with entry: borrowing NewEntry, _ flight: Flight, _ look: CacheLook, _ gone: inout [Caches.Gone]
   ) throws(StoreError) -> CachePut? {
     // A record that cannot be read has no version that could be asked for.
-    if case .damaged = look { return try core.put(entry, for: flight.key, .none, &gone) }
+    if case .damaged = look {
+      do throws(StoreError) {
+        _ = try store.version(of: flight.key)
+        // Somebody else has healed it.
+        return nil
+      } catch {
+        if error.code != .damaged { throw error }
+        return try core.put(entry, for: flight.key, .damaged, &gone)
+      }
+    }
     if let put = try core.put(entry, for: flight.key, .version(look.version), &gone) { return put }
     // It may just have come to its end: whoever has removed it would have said so.
     guard look.version != nil, !flight.isInvalidated, try store.version(of: flight.key) == nil else { return nil }

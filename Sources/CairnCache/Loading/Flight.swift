@@ -110,26 +110,28 @@ final class Flight: Sendable {
     waiter?.resume(throwing: CancellationError())
   }
 
-  /// Tells all who wait. Returns whether nobody has told them before.
-  @discardableResult
-  func finish(_ outcome: Outcome) -> Bool {
+  /// Tells all who wait, unless somebody has told them before.
+  ///
+  /// - Parameter first: done before that, if it is.
+  func finish(_ outcome: Outcome, _ first: () -> Void = {}) {
     let (waiters, isFirst) = state.withLock { state -> ([Waiter], Bool) in
       if state.outcome != nil { return ([], false) }
       (state.outcome, state.isOver) = (outcome, true)
       defer { state.waiters = [:] }
       return (Array(state.waiters.values), true)
     }
+    if isFirst { first() }
     for waiter in waiters { waiter.resume(with: outcome) }
-    return isFirst
   }
 
   /// The work has taken too long: nobody waits for it any more.
-  func giveUp(_ error: any Error, _ flights: Flights) -> Bool {
+  func giveUp(_ error: any Error, _ flights: Flights, _ first: () -> Void) {
     let task = state.withLock { $0.task }
     flights.remove(self)
-    guard finish(.failure(error)) else { return false }
-    task?.cancel()
-    return true
+    finish(.failure(error)) {
+      first()
+      task?.cancel()
+    }
   }
 
   var isOver: Bool { state.withLock { $0.isOver } }

@@ -53,3 +53,11 @@ final class Stripes: @unchecked Sendable {  // Words are only accessed atomicall
     (0..<Self.count).reduce(0) { $0 &+ Int(bitPattern: UInt(load($1, index))) }
   }
 }
+
+enum Pause {
+  /// Some 50 µs, for others.
+  static func briefly() {
+    var word: UInt32 = 0
+    unsafe cairn_futex_wait(&word, 0, 50_000)
+  }
+}

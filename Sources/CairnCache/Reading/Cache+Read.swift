@@ -170,7 +170,9 @@ extension CacheCore {
       }
       guard noting, let hash, case .value(let found) = look else { return look }
       if caches.isTracking && caches.notes.add(hash) { caches.takeNotes() }
-      if shared.options.lives.afterAccess != nil { keepAlive(key, found.version, found.deadline, found.fields.end) }
+      if found.isGood && shared.options.lives.afterAccess != nil {
+        keepAlive(key, found.version, found.deadline, found.fields.end)
+      }
     } catch {
       if noting {
         shared.counters.add(.failedMisses)

@@ -64,6 +64,8 @@ extension CacheCore {
     case none
     /// The version; `nil`: there is none.
     case version(UInt64?)
+    /// It cannot be read.
+    case damaged
   }
 
   func put(_ entry: consuming NewEntry, tags: [String], for key: [UInt8]) -> CachePut {
@@ -143,7 +145,7 @@ extension CacheCore {
       case .store(let error): throw error
       }
     }
-    defer { caches.release(reservation, in: shared.number) }
+    defer { caches.release(reservation) }
     let victims = reservation.victims
     do throws(StoreError) {
       if let version = try commit(put, condition, victims, &gone) {
@@ -211,7 +213,7 @@ extension CacheCore {
       key.withBytes { shared.flights.invalidate(key: $0) }
       _ = try? store.remove(key)
     case .version(let version?): _ = try? store.remove(key, ifVersion: version)
-    case .version(nil): break
+    case .version(nil), .damaged: break
     }
     return .refused(refusal)
   }
