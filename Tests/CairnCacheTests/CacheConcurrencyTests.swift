@@ -10,6 +10,11 @@ import Testing
 /// was put.
 /// Method: tasks at random work; values tell their keys.
 @Suite struct CacheConcurrencyTests {
+  /// With the machine's clock: the lock of a test's own is one that the thread sanitizer does not see.
+  private func fixture(_ options: CacheOptions) throws -> CacheFixture {
+    try CacheFixture(["c": options]) { $0.clock = SystemClock() }
+  }
+
   /// A local variable cannot be shared.
   private final class Shared: Sendable {
     private let value = Atomic(0)
@@ -20,9 +25,8 @@ import Testing
   @Test(arguments: [EvictionChoice.lru, .wTinyLFU, .s3FIFO, .gdsf]) func atRandom(choice: EvictionChoice) async throws {
     for seed in SeededRandom.seeds(1) {
       let limit = 200
-      let fixture = try CacheFixture(limits: CacheLimits(entries: limit, bytes: 60_000), policy: choice.policy) {
-        $0.durability = .relaxed
-      }
+      let fixture = try fixture(
+        CacheOptions(limits: CacheLimits(entries: limit, bytes: 60_000), policy: choice.policy, durability: .relaxed))
       let (cache, store) = (try fixture.cache(), fixture.store)
       let done = Shared()
       await withTaskGroup(of: Void.self) { group in
@@ -89,7 +93,7 @@ import Testing
 
   /// A value that was put or invalidated is never followed by what a load had begun to bring before.
   @Test func loadsBesideOthers() async throws {
-    let fixture = try CacheFixture()
+    let fixture = try fixture(CacheOptions())
     let cache = try fixture.cache()
     let version = Shared()
     await withTaskGroup(of: Void.self) { group in
