@@ -9,7 +9,7 @@ struct CacheState: Sendable {
   /// What is about to be put.
   private var reservations: [Reservation] = []
   private var nextReservation: UInt32 = 0
-  /// The next slot to be looked for in the store: see ``doubt(_:)``.
+  /// The next slot to be looked for in the store: see ``doubt()``.
   private var doubted: Int?
   /// How often something has changed that is kept from one session to the next.
   private(set) var changes = 0
@@ -298,9 +298,13 @@ struct CacheState: Sendable {
     guard let budget else { return nil }
     let bytes = books.reduce(amount.bytes - others.bytes) { $0 + $1.held.bytes + $1.coming.bytes }
     if bytes <= budget { return nil }
-    // The one with most, of those that have something to give.
+    return largestToGive ?? cache
+  }
+
+  /// The cache with most bytes, of those that have something to give.
+  private var largestToGive: Int? {
     let giving = books.indices.filter { books[$0].staying.entries > books[$0].pinned.entries }
-    return giving.max { books[$0].staying.bytes < books[$1].staying.bytes } ?? cache
+    return giving.max { books[$0].staying.bytes < books[$1].staying.bytes }
   }
 
   /// The slot that a policy gives up. One that it should not know of (policies may be anybody's) is passed by.
@@ -380,10 +384,7 @@ struct CacheState: Sendable {
   mutating func giveUpForBudget(atMost limit: Int) -> [Victim] {
     var victims: [Victim] = []
     while let budget, victims.count < limit, books.reduce(0, { $0 + $1.staying.bytes }) > budget {
-      let giving = books.indices.filter { books[$0].staying.entries > books[$0].pinned.entries }
-      guard let most = giving.max(by: { books[$0].staying.bytes < books[$1].staying.bytes }),
-        let slot = evict(from: most)
-      else { break }
+      guard let largest = largestToGive, let slot = evict(from: largest) else { break }
       victims.append(giveUp(slot, for: 0))
     }
     return victims

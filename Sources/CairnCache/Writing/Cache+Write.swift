@@ -232,10 +232,7 @@ extension CacheCore {
   func keepAlive(_ key: [UInt8], _ version: UInt64, _ deadline: Int64?, _ end: Int64?) {
     let lives = shared.options.lives
     guard let afterAccess = lives.afterAccess, let deadline, caches.isTracking else { return }
-    let longer = max(lives.staleWhileRevalidate ?? .zero, lives.staleIfError ?? .zero)
-    let wanted = min(
-      lives.accessDeadline(afterAccess, now: store.now),
-      end.map { $0.adding(longer.milliseconds) } ?? .max)
+    let wanted = min(lives.accessDeadline(afterAccess, now: store.now), end.map(lives.lastUse) ?? .max)
     if wanted.subtractingReportingOverflow(deadline).partialValue < CacheLives.accessStep(afterAccess) {
       return
     }

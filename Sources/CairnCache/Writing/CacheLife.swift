@@ -21,10 +21,14 @@ extension CacheLives {
     case .after(let duration): end = now.adding(shortened(duration, random))
     case .standard: end = afterWrite.map { now.adding(shortened($0, random)) }
     }
-    let longer = max(staleWhileRevalidate ?? .zero, staleIfError ?? .zero)
-    var deadline = end.map { $0.adding(longer.milliseconds) }
+    var deadline = end.map(lastUse)
     if let afterAccess { deadline = min(deadline ?? .max, accessDeadline(afterAccess, now: now)) }
     return (end, deadline)
+  }
+
+  /// Until then the store shows an entry that ends at `end`: an old one may be wanted still.
+  func lastUse(_ end: Int64) -> Int64 {
+    end.adding(max(staleWhileRevalidate ?? .zero, staleIfError ?? .zero).milliseconds)
   }
 
   /// A tenth longer: what is read meanwhile need not be put again for that.
