@@ -80,7 +80,7 @@ final class ExpiryClock: Sendable {
 
 extension Duration {
   /// Rounded up; as many as there can be, where there are more.
-  var wholeMilliseconds: Int64 {
+  package var wholeMilliseconds: Int64 {
     let (seconds, attoseconds) = components
     let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
     if overflow { return seconds < 0 ? .min : .max }
@@ -92,7 +92,8 @@ extension Duration {
 }
 
 extension Int64 {
-  func saturatingAdd(_ other: Int64) -> Int64 {
+  @inlinable
+  package func saturatingAdd(_ other: Int64) -> Int64 {
     let (sum, overflow) = addingReportingOverflow(other)
     return overflow ? (other < 0 ? .min : .max) : sum
   }

@@ -62,7 +62,7 @@ extension Cache {
   /// What happened in the last while, rounded up to minutes, of at most a day; of longer ones, up to hours, and up to
   /// days: the present minute, hour or day, too.
   public func statistics(last duration: Duration) -> CacheStatistics {
-    let milliseconds = max(0, duration.milliseconds)
+    let milliseconds = max(0, duration.wholeMilliseconds)
     let unit = CacheHistoryUnit.allCases.first { milliseconds / $0.milliseconds < Int64($0.kept) } ?? .day
     let count = Int(clamping: (milliseconds + unit.milliseconds - 1) / unit.milliseconds)
     return history(unit, last: max(1, count)).reduce(.nothing) { $0 + $1.statistics }

@@ -25,7 +25,7 @@ public struct FileIdentity: Sendable, Hashable, CustomStringConvertible {
 
   private static func nanoseconds(_ time: timespec) -> Int64 {
     let (product, isTooMuch) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
-    return isTooMuch ? product.signum() * .max : product.adding(Int64(time.tv_nsec))
+    return isTooMuch ? product.signum() * .max : product.saturatingAdd(Int64(time.tv_nsec))
   }
 }
 

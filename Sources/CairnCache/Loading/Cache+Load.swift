@@ -77,12 +77,13 @@ extension Cache {
       }
       return false
     }
-    if now < end.adding(lives.staleWhileRevalidate?.milliseconds ?? 0) {
+    if now < end.saturatingAdd(lives.staleWhileRevalidate?.wholeMilliseconds ?? 0) {
       refresh(key, load)
       return true
     }
     // A load has failed a moment ago.
-    if now < end.adding(lives.staleIfError?.milliseconds ?? 0), core.shared.flights.hasFailed(key, at: now) {
+    if now < end.saturatingAdd(lives.staleIfError?.wholeMilliseconds ?? 0), core.shared.flights.hasFailed(key, at: now)
+    {
       return true
     }
     return nil
@@ -93,7 +94,7 @@ extension Cache {
     guard let longer = options.lives.staleIfError else { return nil }
     var value: Value?
     guard case .value(let found) = core.look(key, noting: false, { value = try codec.decode($0.value) }), found.isFresh,
-      store.now < found.end.map({ $0.adding(longer.milliseconds) }) ?? .max
+      store.now < found.end.map({ $0.saturatingAdd(longer.wholeMilliseconds) }) ?? .max
     else { return nil }
     return value
   }
@@ -185,7 +186,7 @@ extension Cache {
     core.shared.events.send { .init(.failed("\(error)"), flight.key) }
     guard let pause = options.lives.retryAfter else { return }
     let now = store.now
-    core.shared.flights.noteFailure(flight.key, until: now.adding(pause.milliseconds), now: now)
+    core.shared.flights.noteFailure(flight.key, until: now.saturatingAdd(pause.wholeMilliseconds), now: now)
   }
 
   // MARK: What becomes of it
@@ -265,6 +266,7 @@ extension Cache {
 extension Duration {
   fileprivate var nanoseconds: Int64 {
     let (seconds, attoseconds) = components
-    return seconds.multipliedReportingOverflow(by: 1_000_000_000).partialValue.adding(attoseconds / 1_000_000_000)
+    return seconds.multipliedReportingOverflow(by: 1_000_000_000).partialValue.saturatingAdd(
+      attoseconds / 1_000_000_000)
   }
 }

@@ -48,7 +48,7 @@ extension Cache {
   /// - Complexity: all of the store, without values.
   @discardableResult
   public func trim(olderThan age: Duration) throws -> Int {
-    let limit = store.now - max(0, age.milliseconds)
+    let limit = store.now - max(0, age.wholeMilliseconds)
     var old: [UInt64] = []
     try store.forEachWithoutValue { entry in
       if entry.key.begins(with: prefix), EntryFields(entry.attributes).written ?? 0 < limit {

@@ -1,3 +1,5 @@
+internal import Cairn
+
 /// When an entry of a cache ends.
 public enum CacheLife: Sendable, Equatable {
   /// As the cache's ``CacheOptions/lives`` say.
@@ -18,8 +20,8 @@ extension CacheLives {
     switch life {
     case .never: break
     case .at(let milliseconds): end = milliseconds
-    case .after(let duration): end = now.adding(shortened(duration, random))
-    case .standard: end = afterWrite.map { now.adding(shortened($0, random)) }
+    case .after(let duration): end = now.saturatingAdd(shortened(duration, random))
+    case .standard: end = afterWrite.map { now.saturatingAdd(shortened($0, random)) }
     }
     var deadline = end.map(lastUse)
     if let afterAccess { deadline = min(deadline ?? .max, accessDeadline(afterAccess, now: now)) }
@@ -28,37 +30,20 @@ extension CacheLives {
 
   /// Until then the store shows an entry that ends at `end`: an old one may be wanted still.
   func lastUse(_ end: Int64) -> Int64 {
-    end.adding(max(staleWhileRevalidate ?? .zero, staleIfError ?? .zero).milliseconds)
+    end.saturatingAdd(max(staleWhileRevalidate ?? .zero, staleIfError ?? .zero).wholeMilliseconds)
   }
 
   /// A tenth longer: what is read meanwhile need not be put again for that.
   func accessDeadline(_ afterAccess: Duration, now: Int64) -> Int64 {
-    now.adding(afterAccess.milliseconds).adding(Self.accessStep(afterAccess))
+    now.saturatingAdd(afterAccess.wholeMilliseconds).saturatingAdd(Self.accessStep(afterAccess))
   }
 
   /// Whoever reads moves the end of such a life by so much at least.
-  static func accessStep(_ afterAccess: Duration) -> Int64 { max(1, afterAccess.milliseconds / 10) }
+  static func accessStep(_ afterAccess: Duration) -> Int64 { max(1, afterAccess.wholeMilliseconds / 10) }
 
   private func shortened(_ life: Duration, _ random: UInt64) -> Int64 {
-    let milliseconds = life.milliseconds
+    let milliseconds = life.wholeMilliseconds
     let part = Double(random >> 11) / Double(1 << 53) * jitter
     return milliseconds - Int64(Double(milliseconds) * part)
-  }
-}
-
-extension Duration {
-  /// Rounded up; as many as there can be, where there are more.
-  var milliseconds: Int64 {
-    let (seconds, attoseconds) = components
-    let (whole, isTooMany) = seconds.multipliedReportingOverflow(by: 1000)
-    if isTooMany { return seconds < 0 ? .min : .max }
-    return whole.adding((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
-  }
-}
-
-extension Int64 {
-  func adding(_ other: Int64) -> Int64 {
-    let (sum, isTooMuch) = addingReportingOverflow(other)
-    return isTooMuch ? (other < 0 ? .min : .max) : sum
   }
 }
